@@ -1,0 +1,1 @@
+"""Bundles to C: arrays, tables, firmware projects, and the hand-written C99 core itself."""

@@ -1,0 +1,1 @@
+"""Generates the C that depends on a bundle."""

@@ -1,0 +1,1 @@
+"""Keras to full-int8 TFLite, and what must hold of the result."""

@@ -1,0 +1,1 @@
+"""One interpreter protocol over LiteRT, tflite-runtime and TensorFlow Lite Micro."""

@@ -1,0 +1,272 @@
+"""Every number that shapes a model, frozen: the front end (`FeatureSpec`), the corpus, augmentation and detection."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from kws_edge.errors import SettingsError
+from kws_edge.settings import to_mapping
+
+KEYWORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+SILENCE = "silence"
+UNKNOWN = "unknown"
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise SettingsError with `message` unless `condition` holds."""
+    if not condition:
+        raise SettingsError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSpec:
+    """The front end, whole: whatever `tables.py`, the C core and a model's input need derives from these fields.
+
+    The convention for ``kind="mfcc"`` is python_speech_features': pre-emphasis over the signal, power spectrum
+    ``|X|^2 / fft_length`` of samples at int16 scale, triangular filters between floored bin edges, natural logarithm,
+    orthonormal DCT-II, sinusoidal lifter. An int8 feature is ``round((x - mean) / std / scale) + zero_point``, clipped.
+    """
+
+    kind: Literal["mfcc", "log_spectrogram", "waveform"] = "mfcc"
+    # samples per second; 4 kHz of bandwidth holds every mel band that the classic front ends use
+    sample_rate_hz: int = 8000
+    # milliseconds of audio that one inference sees
+    clip_ms: int = 1000
+    # milliseconds under one analysis window; 32 ms at 8 kHz is 256 samples, a whole FFT without padding
+    window_ms: float = 32.0
+    # milliseconds between the starts of two windows; 20 ms makes 49 frames a second, MLPerf Tiny's shape
+    window_stride_ms: float = 20.0
+    # points of the transform; 0 takes the smallest supported length that holds a window
+    fft_length: int = 0
+    # shape of the analysis window, symmetric
+    window_function: Literal["hann", "hamming", "rectangular"] = "hann"
+    # y[t] = x[t] - preemphasis * x[t - 1], 0 to below 1; lifts the consonants, 0.97 is the speech custom
+    preemphasis: float = 0.97
+    # triangular filters on the mel scale, 10 to 40
+    mel_bands: int = 26
+    # Hz, lower edge of the first filter; below 20 Hz there is only handling noise
+    mel_lower_hz: float = 20.0
+    # Hz, upper edge of the last filter; 0 is half the sample rate
+    mel_upper_hz: float = 0.0
+    # cepstral coefficients kept, 8 to 20 and no more than mel_bands
+    coefficients: int = 10
+    # python_speech_features' `ceplifter`; 0 is none; folded into the DCT matrix, so it costs nothing
+    cepstral_lifter: int = 22
+    # replace coefficient 0 by the logarithm of the frame's energy, as python_speech_features does by default
+    append_energy: bool = False
+    # 0, 1 (first differences) or 2 (second too) appended as further columns, causal regression over 5 frames
+    deltas: int = 0
+    # smallest energy that enters the logarithm, in units of the power spectrum; 1.0 is below the least significant
+    # bit of int16 audio and keeps every logarithm at or above zero; 0 is python_speech_features' rule (0 -> epsilon)
+    energy_floor: float = 1.0
+    # per column, in units of the feature: subtracted before quantization; empty is 0; measured by `train`
+    mean: tuple[float, ...] = ()
+    # per column, positive: divided by before quantization; empty is 1; measured by `train`
+    std: tuple[float, ...] = ()
+    # value of one int8 step; the model's input tensor has exactly this scale
+    scale: float = 1.0
+    # int8 value that stands for 0.0, -128 to 127; the model's input tensor has exactly this zero point
+    zero_point: int = 0
+
+    def __post_init__(self) -> None:
+        require(4000 <= self.sample_rate_hz <= 48000, f"sample_rate_hz = {self.sample_rate_hz}; use 4000 to 48000")
+        require(100 <= self.clip_ms <= 10000, f"clip_ms = {self.clip_ms}; use 100 to 10000")
+        require(math.isfinite(self.scale) and self.scale > 0, f"scale = {self.scale}; it must be positive")
+        require(-128 <= self.zero_point <= 127, f"zero_point = {self.zero_point}; use -128 to 127")
+        if self.kind == "waveform":
+            self._check_columns()
+            return
+        require(
+            0 < self.window_ms <= self.clip_ms,
+            f"window_ms = {self.window_ms} does not fit clip_ms = {self.clip_ms}; use 20 to 40",
+        )
+        require(self.window_samples >= 2, f"window_ms = {self.window_ms}; a window needs 2 samples or more")
+        require(
+            0 < self.window_stride_ms and self.stride_samples >= 1,
+            f"window_stride_ms = {self.window_stride_ms}; use 10 to 20 (0 or less would give 0 frames)",
+        )
+        for name in ("window_ms", "window_stride_ms"):
+            samples = getattr(self, name) * self.sample_rate_hz / 1000
+            require(
+                abs(samples - round(samples)) < 1e-6,
+                f"{name} = {getattr(self, name)} is {samples:g} samples at {self.sample_rate_hz} Hz; use a whole number",
+            )
+        require(
+            self.fft_length == 0 or self.fft_length >= self.window_samples,
+            f"fft_length = {self.fft_length} is shorter than the window of {self.window_samples} samples; use 0",
+        )
+        require(0 <= self.preemphasis < 1, f"preemphasis = {self.preemphasis}; use 0 to below 1")
+        require(self.energy_floor >= 0, f"energy_floor = {self.energy_floor}; it must not be negative")
+        if self.kind == "mfcc":
+            self._check_cepstrum()
+        self._check_columns()
+
+    def _check_cepstrum(self) -> None:
+        half = self.sample_rate_hz / 2
+        require(
+            self.mel_upper_hz <= half,
+            f"mel_upper_hz = {self.mel_upper_hz} is above half the sample rate ({half:g} Hz); use 0 for exactly half",
+        )
+        require(
+            0 <= self.mel_lower_hz < self.mel_upper_edge_hz,
+            f"mel_lower_hz = {self.mel_lower_hz} must be at least 0 and below {self.mel_upper_edge_hz:g}",
+        )
+        require(1 <= self.mel_bands <= 128, f"mel_bands = {self.mel_bands}; use 10 to 40")
+        require(
+            1 <= self.coefficients <= self.mel_bands,
+            f"coefficients = {self.coefficients}; use 1 to mel_bands = {self.mel_bands}",
+        )
+        require(self.cepstral_lifter >= 0, f"cepstral_lifter = {self.cepstral_lifter}; use 0 for none")
+        require(self.deltas in (0, 1, 2), f"deltas = {self.deltas}; use 0, 1 or 2")
+
+    def _check_columns(self) -> None:
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            require(
+                len(values) in (0, self.columns) and all(map(math.isfinite, values)),
+                f"{name} has {len(values)} values; give {self.columns} finite ones or none",
+            )
+        require(all(value > 0 for value in self.std), "std has a value that is not positive")
+
+    @property
+    def clip_samples(self) -> int:
+        """Samples in one clip."""
+        return self.clip_ms * self.sample_rate_hz // 1000
+
+    @property
+    def window_samples(self) -> int:
+        """Samples under one window."""
+        return round(self.window_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def stride_samples(self) -> int:
+        """Samples between two windows."""
+        return round(self.window_stride_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def mel_upper_edge_hz(self) -> float:
+        """Upper edge of the last mel filter, in Hz."""
+        return self.mel_upper_hz or self.sample_rate_hz / 2
+
+    @property
+    def transform_length(self) -> int:
+        """Points of the FFT: `fft_length`, or the smallest of 2^n, 5*2^n (n >= 4) that holds a window."""
+        if self.fft_length:
+            return self.fft_length
+        return min(base << n for base in (1, 5) for n in range(4, 16) if base << n >= self.window_samples)
+
+    @property
+    def frames(self) -> int:
+        """Rows of features in one clip; windows never reach past its end."""
+        if self.kind == "waveform":
+            return self.clip_samples
+        return 1 + (self.clip_samples - self.window_samples) // self.stride_samples
+
+    @property
+    def columns(self) -> int:
+        """Values in one row of features."""
+        if self.kind == "waveform":
+            return 1
+        if self.kind == "log_spectrogram":
+            return self.transform_length // 2 + 1
+        return self.coefficients * (1 + self.deltas)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(frames, columns)` of one clip's features."""
+        return self.frames, self.columns
+
+    def sha256(self) -> str:
+        """Hash of every field: two specs with one hash compute the same features."""
+        return hashlib.sha256(json.dumps(to_mapping(self), sort_keys=True).encode()).hexdigest()
+
+    def normalized(self, mean: tuple[float, ...], std: tuple[float, ...]) -> FeatureSpec:
+        """This spec with measured column statistics; one int8 step is then 1/32 of a standard deviation."""
+        return dataclasses.replace(self, mean=mean, std=std, scale=1 / 32, zero_point=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusSettings:
+    """Which recordings become which labels."""
+
+    # words to spot, in the order of the model's outputs; silence and unknown follow them
+    keywords: tuple[str, ...] = KEYWORDS
+    # clips of other words for each keyword clip, at most; 0.25 keeps all that a balanced corpus has
+    unknown_share: float = 0.25
+    # clips of silence made for each keyword clip; 0.1 is the challenge's share
+    silence_share: float = 0.1
+    # part of the silence that is digital zero, the rest is background noise at a random gain
+    digital_silence_share: float = 0.1
+    # percent of speakers that the SHA-1 rule puts into validation and testing, where no list files exist
+    validation_percent: float = 10.0
+    testing_percent: float = 10.0
+
+    def __post_init__(self) -> None:
+        require(len(self.keywords) >= 1, "keywords is empty; name at least one word")
+        require(len(set(self.keywords)) == len(self.keywords), f"keywords = {self.keywords} names a word twice")
+        reserved = {SILENCE, UNKNOWN} & set(self.keywords)
+        require(not reserved, f"keywords holds {sorted(reserved)}, which the corpus makes itself; leave it out")
+        for name in ("unknown_share", "silence_share", "digital_silence_share"):
+            require(0 <= getattr(self, name) <= 10, f"{name} = {getattr(self, name)}; use 0 to 10")
+        require(self.digital_silence_share <= 1, f"digital_silence_share = {self.digital_silence_share}; use 0 to 1")
+        require(
+            min(self.validation_percent, self.testing_percent) >= 0
+            and self.validation_percent + self.testing_percent < 100,
+            "validation_percent and testing_percent must leave something for training",
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's outputs in order: the keywords, silence, unknown."""
+        return (*self.keywords, SILENCE, UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationSettings:
+    """What happens to a training clip's waveform, anew in every epoch."""
+
+    # milliseconds, uniform in +-: where the word lies in the clip is unknown on a device
+    time_shift_ms: float = 100.0
+    # decibels, uniform in +-: distance and microphone gain
+    gain_db: float = 10.0
+    # fraction, uniform in +-: how fast people speak; 0.1 is 0.9 to 1.1 times
+    speed: float = 0.1
+    # part of the clips that get noise
+    noise_probability: float = 0.8
+    # decibels, uniform: signal-to-noise ratio of that noise
+    snr_low_db: float = 0.0
+    snr_high_db: float = 30.0
+    # part of the noisy clips whose noise is a synthetic colour instead of a background recording
+    synthetic_noise_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("noise_probability", "synthetic_noise_share"):
+            require(0 <= getattr(self, name) <= 1, f"{name} = {getattr(self, name)}; use 0 to 1")
+        require(0 <= self.speed < 0.5, f"speed = {self.speed}; use 0 to below 0.5")
+        require(self.time_shift_ms >= 0 and self.gain_db >= 0, "time_shift_ms and gain_db must not be negative")
+        require(self.snr_low_db <= self.snr_high_db, "snr_low_db must not exceed snr_high_db")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionSettings:
+    """How a row of model outputs becomes a detection on a stream."""
+
+    # inferences whose outputs are averaged
+    smoothing_window: int = 3
+    # averaged int8 output, as a share of the output range (0 to 1), that counts as a hit
+    threshold: float = 0.75
+    # hits in a row before a detection
+    minimum_count: int = 2
+    # milliseconds after a detection in which the detector stays quiet
+    refractory_ms: int = 1000
+
+    def __post_init__(self) -> None:
+        require(1 <= self.smoothing_window <= 64, f"smoothing_window = {self.smoothing_window}; use 1 to 64")
+        require(0 < self.threshold <= 1, f"threshold = {self.threshold}; use above 0 to 1")
+        require(1 <= self.minimum_count <= 64, f"minimum_count = {self.minimum_count}; use 1 to 64")
+        require(0 <= self.refractory_ms <= 60000, f"refractory_ms = {self.refractory_ms}; use 0 to 60000")

@@ -1,0 +1,1 @@
+"""Float training, quantization-aware training, checkpoints."""

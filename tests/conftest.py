@@ -1,0 +1,55 @@
+"""What tests share: real speech and real tools, skipped by name where absent, a failure under KWS_EDGE_STRICT=1."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+STRICT = os.environ.get("KWS_EDGE_STRICT") == "1"
+REAL_SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech_commands"
+
+
+def absent(what: str, way_out: str) -> None:
+    """Skip the running test because `what` is not here; under KWS_EDGE_STRICT=1 fail it instead."""
+    reason = f"{what} is absent; {way_out}"
+    if STRICT:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def speech_commands() -> Path:
+    """The folder of real recordings in the Speech Commands layout."""
+    folder = Path(os.environ.get("KWS_EDGE_DATA", REAL_SPEECH))
+    if not folder.is_dir():
+        absent(f"real speech ({folder})", "set KWS_EDGE_DATA to a folder of recordings")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str, str], str]:
+    """`tool(program, install)` is the path of an external program; `install` is the command that would bring it."""
+
+    def find(program: str, install: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            absent(program, install)
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def package() -> Callable[[str, str], None]:
+    """`package(module, install)` makes sure that an optional Python package is here."""
+
+    def check(module: str, install: str) -> None:
+        if importlib.util.find_spec(module) is None:
+            absent(module, install)
+
+    return check

@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from kws_edge.errors import SettingsError
 from kws_edge.settings import to_mapping
@@ -250,6 +250,57 @@ class AugmentationSettings:
         require(0 <= self.speed < 0.5, f"speed = {self.speed}; use 0 to below 0.5")
         require(self.time_shift_ms >= 0 and self.gain_db >= 0, "time_shift_ms and gain_db must not be negative")
         require(self.snr_low_db <= self.snr_high_db, "snr_low_db must not exceed snr_high_db")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The recipe. One seed gives one result on one machine."""
+
+    # passes over the training clips in float
+    epochs: int = 80
+    # passes in quantization-aware training, warm-started from the best float weights
+    qat_epochs: int = 20
+    # clips per step
+    batch_size: int = 100
+    # peak of the cosine schedule of each phase
+    learning_rate: float = 3e-3
+    qat_learning_rate: float = 5e-4
+    # decoupled (AdamW); on kernels alone
+    weight_decay: float = 1e-3
+    # probability mass spread over all labels
+    label_smoothing: float = 0.1
+    # how far scarce labels are drawn more often: 0 as they come, 1 all labels equally often
+    class_balance: float = 0.5
+    # decay per step of the averaged weights, which are what is validated and kept; 0 keeps the last ones
+    weight_average: float = 0.995
+    # activation ranges by gradient descent; false follows a moving average of the extremes
+    learned_ranges: bool = True
+    # measure each feature column's mean and deviation on the training clips and put them into the front end
+    normalize: bool = True
+    # of everything random: initial weights, order, augmentation
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.epochs <= 100_000, f"epochs = {self.epochs}; use 1 or more")
+        require(1 <= self.qat_epochs <= 100_000, f"qat_epochs = {self.qat_epochs}; use 1 or more")
+        require(1 <= self.batch_size <= 10_000, f"batch_size = {self.batch_size}; use 1 to 10000")
+        for name in ("learning_rate", "qat_learning_rate"):
+            require(0 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}; use above 0 to 1")
+        for name in ("label_smoothing", "weight_average"):
+            require(0 <= getattr(self, name) < 1, f"{name} = {getattr(self, name)}; use 0 to below 1")
+        require(0 <= self.weight_decay <= 1, f"weight_decay = {self.weight_decay}; use 0 to 1")
+        require(0 <= self.class_balance <= 1, f"class_balance = {self.class_balance}; use 0 to 1")
+        require(0 <= self.seed < 2**32, f"seed = {self.seed}; use 0 to {2**32 - 1}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Which network, and its shape."""
+
+    # family, as `kws-edge models` lists them
+    arch: str = "ds_cnn"
+    # the family's own settings, such as width
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

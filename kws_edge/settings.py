@@ -26,11 +26,17 @@ T = TypeVar("T")
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; raises SettingsError that names the file when it is missing or malformed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes(), path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
+
+
+def parse_toml(data: bytes, source: Path) -> dict[str, Any]:
+    """Parse the bytes of a TOML file; raises SettingsError that names `source` when they are malformed."""
+    try:
+        return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+        raise SettingsError(f"{source}: not valid TOML: {error}") from error
 
 
 def to_toml(*, header: str = "", **tables: Any) -> str:
@@ -78,6 +84,8 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
+    if hint is Any:
+        return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _typed(value, next(a for a in arguments if a is not type(None)), where)

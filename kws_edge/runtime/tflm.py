@@ -1,0 +1,105 @@
+"""TensorFlow Lite Micro itself, on the host: the oracle of what the device computes and of the memory it needs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kws_edge.errors import ConversionError
+from kws_edge.runtime.protocol import Values, model_rows
+from kws_edge.tflite_file import summarize
+
+# TFLM places everything at multiples of this many bytes (MicroArenaBufferAlignment)
+ARENA_ALIGNMENT_BYTES = 16
+# far more than any model for a microcontroller; a larger need is an error, not a reason to try on
+LARGEST_ARENA_BYTES = 64 << 20
+_PROBE_SECONDS = 120
+
+# Runs in a child process, because TFLM aborts the process that gives it a model it cannot run.
+_PROBE = """
+import sys
+import numpy as np
+from tflite_micro.python.tflite_micro import runtime
+with open(sys.argv[1], "rb") as stream:
+    model = stream.read()
+interpreter = runtime.Interpreter.from_bytes(model, arena_size=int(sys.argv[2]))
+details = interpreter.get_input_details(0)
+interpreter.set_input(np.zeros(details["shape"], details["dtype"]), 0)
+interpreter.invoke()
+interpreter.print_allocations()
+"""
+_TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
+
+
+class TflmInterpreter:
+    """A model in TFLM's interpreter, in an arena of exactly the size it needs."""
+
+    def __init__(self, name: str, model: bytes) -> None:
+        """Raises ConversionError if TFLM cannot run `model`, found out in a child process."""
+        from tflite_micro.python.tflite_micro import runtime
+
+        self.name = name
+        summary = summarize(model)
+        self.input = summary.input
+        self.output = summary.output
+        self.arena_bytes = measure_arena(model)
+        self._interpreter = runtime.Interpreter.from_bytes(model, arena_size=self.arena_bytes)
+
+    def run(self, features: Values) -> Values:
+        """See `kws_edge.runtime.Interpreter.run`."""
+        rows = model_rows(features, self.input)
+        outputs = np.empty((len(rows), self.output.shape[-1]), self.output.dtype)
+        for row, output in zip(rows, outputs, strict=True):
+            self._interpreter.set_input(row, 0)
+            self._interpreter.invoke()
+            output[:] = self._interpreter.get_output(0).reshape(-1)
+        return outputs
+
+
+def measure_arena(model: bytes) -> int:
+    """Bytes of the smallest arena in which TFLM allocates and invokes `model` on this host.
+
+    TFLM's own recording allocator says the number, and a second run in an arena of that size confirms it. On a 64-bit
+    host pointers are twice as wide as on the device, so this is an upper estimate for the same kernels there.
+    Raises ConversionError if TFLM cannot run the model.
+    """
+    summarize(model)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        file.write_bytes(model)
+        need_bytes = _arena_used(file, LARGEST_ARENA_BYTES)
+        need_bytes += -need_bytes % ARENA_ALIGNMENT_BYTES
+        _arena_used(file, need_bytes)
+    return need_bytes
+
+
+def runs_in_arena(model: bytes, arena_bytes: int) -> bool:
+    """Whether TFLM allocates and invokes `model` in an arena of `arena_bytes`, tried in a child process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        file.write_bytes(model)
+        try:
+            _arena_used(file, arena_bytes)
+        except ConversionError:
+            return False
+    return True
+
+
+def _arena_used(file: Path, arena_bytes: int) -> int:
+    command = [sys.executable, "-c", _PROBE, str(file), str(arena_bytes)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_PROBE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ConversionError(f"TFLM did not finish one inference in {_PROBE_SECONDS} s") from None
+    said = done.stderr + done.stdout
+    total = _TOTAL.search(said)
+    if done.returncode != 0 or total is None:
+        lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
+        end = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        raise ConversionError(f"TFLM cannot run this model in {arena_bytes} bytes ({end}): {'; '.join(lines[:3])}")
+    return int(total.group(1))

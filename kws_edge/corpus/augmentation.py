@@ -1,0 +1,128 @@
+"""Change training clips as rooms, microphones and people do: time, speed, level and background, a batch at a time.
+
+Everything works on whole batches and nothing on single samples, so that a batch of 100 one-second clips takes about ten
+milliseconds of one core and the thread that prepares it can run beside training.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from kws_edge.corpus.audio import Samples
+from kws_edge.corpus.noise import NoiseBank, synthetic_bank
+from kws_edge.spec import AugmentationSettings
+
+Float = npt.NDArray[np.float32]
+
+# Speeds are whole percents: a block of 100 output samples then takes a whole number of input samples, and resampling a
+# clip is a product with one small matrix.
+_BLOCK = 100
+# Input samples under the interpolating filter, and where its pass band ends as a part of the narrower band.
+_TAPS = 32
+_CUTOFF = 0.92
+_KAISER_BETA = 6.0
+
+# A clip quieter than one step of int16 has no level that noise could relate to; its noise gets a level in this range,
+# in dB of full scale: from a quiet room to a loud one.
+_SILENT_BELOW_POWER = 1.0
+_SILENT_NOISE_DBFS = (-70.0, -25.0)
+_FULL_SCALE = 32767.0
+
+
+def augment(
+    clips: Samples, settings: AugmentationSettings, noise: NoiseBank, rng: np.random.Generator, sample_rate_hz: int
+) -> Samples:
+    """A changed copy of `clips` int16[n, samples], with the same shape; the same `rng` state gives the same copy.
+
+    Every clip is shifted in time and changed in speed about its middle (zeros come in from outside), then gets noise
+    from `noise` or of a synthetic colour with the settings' probability at a random signal-to-noise ratio (powers over
+    the whole clip), then a gain. The gain stops where the clip would leave int16, so augmentation never clips; only
+    noise added to a clip that is itself near full scale lowers it.
+    """
+    count = len(clips)
+    percent = round(100 * settings.speed)
+    speeds = rng.integers(-percent, percent + 1, count)
+    reach = round(settings.time_shift_ms * sample_rate_hz / 1000)
+    shifts = rng.integers(-reach, reach + 1, count)
+    mixed = _moved(clips, speeds, shifts, percent, reach)
+    _add_noise(mixed, settings, noise, rng, sample_rate_hz)
+    gain = 10 ** (rng.uniform(-settings.gain_db, settings.gain_db, count) / 20)
+    peak = np.maximum(mixed.max(axis=1), -mixed.min(axis=1))
+    mixed *= np.minimum(gain, _FULL_SCALE / np.maximum(peak, 1)).astype(np.float32)[:, None]
+    return np.rint(mixed, out=mixed).astype(np.int16)
+
+
+def _moved(
+    clips: Samples, speeds: npt.NDArray[np.int64], shifts: npt.NDArray[np.int64], percent: int, reach: int
+) -> Float:
+    """Play each clip at ``1 + speeds / 100`` times its speed about its middle, after moving it `shifts` samples later."""
+    count, samples = clips.shape
+    blocks = -(-samples // _BLOCK)
+    longest = (blocks + 1) * (_BLOCK + percent)
+    before = reach + percent * samples // 200 + _TAPS + 1
+    padded = np.zeros((count, before + longest + reach), np.int16)
+    padded[:, before : before + samples] = clips
+    moved = np.empty((count, samples), np.float32)
+    for speed in np.unique(speeds):
+        rows = np.flatnonzero(speeds == speed)
+        # the clip's middle stays in place: input position of output 0 is middle - middle * (1 + speed / 100)
+        first = before - round(int(speed) * samples / 200) - shifts[rows]
+        if speed == 0:
+            moved[rows] = sliding_window_view(padded, samples, axis=1)[rows, first]
+            continue
+        advance = _BLOCK + int(speed)
+        matrix = _resampling_matrix(advance)
+        stretch = sliding_window_view(padded, (blocks + 1) * advance, axis=1)[rows, first - _TAPS // 2 + 1]
+        inputs = stretch.astype(np.float32).reshape(len(rows), blocks + 1, advance)
+        outputs = inputs[:, :-1] @ matrix[:advance]
+        outputs += inputs[:, 1:, :_TAPS] @ matrix[advance:]
+        moved[rows] = outputs.reshape(len(rows), -1)[:, :samples]
+    return moved
+
+
+@lru_cache(maxsize=128)
+def _resampling_matrix(advance: int) -> Float:
+    """float32[advance + _TAPS, _BLOCK]: input samples to the block of outputs that `advance` of them become.
+
+    Column j is a Kaiser-windowed sinc about input position ``_TAPS / 2 - 1 + j * advance / _BLOCK``, its cut-off at the
+    narrower of the two bands, scaled so that a constant stays what it is (Smith, "Digital Audio Resampling",
+    ccrma.stanford.edu/~jos/resample).
+    """
+    centre = _TAPS // 2 - 1 + np.arange(_BLOCK) * (advance / _BLOCK)
+    distance = np.arange(advance + _TAPS)[:, None] - centre[None, :]
+    cutoff = _CUTOFF * min(1.0, _BLOCK / advance)
+    inside = np.clip(1 - (distance / (_TAPS / 2)) ** 2, 0, None)
+    window = np.where(inside > 0, np.i0(_KAISER_BETA * np.sqrt(inside)), 0)
+    kernel = np.sinc(cutoff * distance) * window
+    matrix: Float = (kernel / kernel.sum(axis=0)).astype(np.float32)
+    return matrix
+
+
+def _add_noise(
+    mixed: Float, settings: AugmentationSettings, noise: NoiseBank, rng: np.random.Generator, sample_rate_hz: int
+) -> None:
+    count, samples = mixed.shape
+    noisy = np.flatnonzero(rng.random(count) < settings.noise_probability)
+    synthetic = rng.random(len(noisy)) < settings.synthetic_noise_share
+    snr_db = rng.uniform(settings.snr_low_db, settings.snr_high_db, len(noisy))
+    silent_dbfs = rng.uniform(*_SILENT_NOISE_DBFS, len(noisy))
+    background = np.empty((len(noisy), samples), np.float32)
+    background[synthetic] = synthetic_bank(sample_rate_hz).crops(int(synthetic.sum()), samples, rng)
+    background[~synthetic] = noise.crops(int((~synthetic).sum()), samples, rng)
+    signal = mixed[noisy]
+    signal_power = np.einsum("ij,ij->i", signal, signal) / samples
+    noise_power = np.einsum("ij,ij->i", background, background) / samples
+    wanted_power = np.where(
+        signal_power < _SILENT_BELOW_POWER,
+        _FULL_SCALE**2 * 10 ** (silent_dbfs / 10),
+        signal_power * 10 ** (-snr_db / 10),
+    )
+    # a stretch of digital silence in a recording stays silent rather than being divided by zero
+    scale = np.sqrt(wanted_power / np.maximum(noise_power, 1e-3)) * (noise_power > 1e-3)
+    background *= scale.astype(np.float32)[:, None]
+    signal += background
+    mixed[noisy] = signal

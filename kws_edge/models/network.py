@@ -143,13 +143,19 @@ class Network:
         return keras.Model(self._input, logits)
 
 
-def weights_of(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
+def parameters(model: keras.Model, *, random_state: bool = False) -> list[Any]:
+    """The variables of a model in a fixed order, without the state of dropout's generators unless `random_state`."""
+    return [variable for variable in model.variables if random_state or "seed_generator" not in variable.path]
+
+
+def weights_of(model: keras.Model, *, random_state: bool = False) -> dict[str, np.ndarray[Any, Any]]:
     """Every variable of a model by its path, such as ``convolution_1/kernel``; equal in all forms of a network."""
-    return {variable.path: np.asarray(variable) for variable in model.variables if "seed_generator" not in variable.path}
+    return {variable.path: np.array(variable) for variable in parameters(model, random_state=random_state)}
 
 
-def load_weights(model: keras.Model, weights: dict[str, np.ndarray[Any, Any]]) -> None:
+def load_weights(
+    model: keras.Model, weights: dict[str, np.ndarray[Any, Any]], *, random_state: bool = False
+) -> None:
     """Put `weights` (from `weights_of` any form of the same network) into `model`; raises KeyError for a stranger."""
-    for variable in model.variables:
-        if "seed_generator" not in variable.path:
-            variable.assign(weights[variable.path])
+    for variable in parameters(model, random_state=random_state):
+        variable.assign(weights[variable.path])

@@ -1,0 +1,110 @@
+"""Batches for the training loop: drawn, augmented and turned into features in the background, the same in every run."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws_edge.corpus import NoiseBank, Split
+from kws_edge.corpus.augmentation import augment
+from kws_edge.frontend import features
+from kws_edge.spec import AugmentationSettings, FeatureSpec
+
+Batch = tuple[NDArray[np.int8], NDArray[np.int64]]
+AHEAD = 6  # batches in preparation; more only cost memory
+
+
+def balanced_order(
+    labels: NDArray[np.int64], *, balance: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Indices of one epoch, as many as there are clips, scarce labels drawn more often.
+
+    With `balance` b each label's share is proportional to count^(1-b): 0 keeps the counts, 1 makes all equal. Within a
+    label every clip is used before any is used again.
+    """
+    counts = np.bincount(labels)
+    present = np.flatnonzero(counts)
+    shares = counts[present] ** (1.0 - balance)
+    quota = np.maximum(1, np.rint(shares / shares.sum() * len(labels))).astype(int)
+    order = []
+    for label, wanted in zip(present, quota, strict=True):
+        own = np.flatnonzero(labels == label)
+        rounds = -(-wanted // len(own))
+        order.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:wanted])
+    return rng.permutation(np.concatenate(order))
+
+
+class Feed:
+    """Training batches of int8 features [batch, frames, columns] and labels [batch].
+
+    Everything random derives from `(seed, phase, epoch, step)`, so the order in which threads finish changes nothing.
+    `waited_s` is the time that the consumer has spent waiting for data since the epoch began.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        noise: NoiseBank,
+        spec: FeatureSpec,
+        augmentation: AugmentationSettings,
+        *,
+        batch_size: int,
+        class_balance: float,
+        seed: int,
+    ) -> None:
+        self._split, self._noise, self._spec, self._augmentation = split, noise, spec, augmentation
+        self._batch_size, self._class_balance, self._seed = batch_size, class_balance, seed
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
+        self.waited_s = 0.0
+        self.steps = max(1, len(split.labels) // batch_size)
+
+    def _batch(self, indices: NDArray[np.int64], key: tuple[int, ...]) -> Batch:
+        rng = np.random.default_rng(key)
+        clips = np.asarray(self._split.clips[np.sort(indices)])
+        augmented = augment(clips, self._augmentation, self._noise, rng, self._spec.sample_rate_hz)
+        return features(augmented, self._spec), self._split.labels[np.sort(indices)]
+
+    def epoch(self, phase: int, epoch: int) -> Iterator[Batch]:
+        """The batches of one epoch; the last clips that do not fill a batch are left to other epochs."""
+        rng = np.random.default_rng((self._seed, phase, epoch))
+        order = balanced_order(self._split.labels, balance=self._class_balance, rng=rng)
+        self.waited_s = 0.0
+        waiting: deque[Future[Batch]] = deque()
+        for step in range(self.steps + AHEAD):
+            if step < self.steps:
+                indices = order[step * self._batch_size : (step + 1) * self._batch_size]
+                waiting.append(self._pool.submit(self._batch, indices, (self._seed, phase, epoch, step)))
+            if step >= AHEAD or step >= self.steps:
+                if not waiting:
+                    return
+                started = time.perf_counter()
+                batch = waiting.popleft().result()
+                self.waited_s += time.perf_counter() - started
+                yield batch
+
+    def close(self) -> None:
+        """Stop the background thread."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def column_statistics(
+    split: Split, spec: FeatureSpec, *, most_clips: int = 2000, seed: int = 0
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each feature column over training clips, rounded to 4 significant digits.
+
+    Measured on the float features, before any quantization; a column that never varies gets a deviation of 1.
+    """
+    from kws_edge.frontend import float_features
+
+    chosen = np.random.default_rng(seed).permutation(len(split.labels))[:most_clips]
+    values: NDArray[Any] = float_features(np.asarray(split.clips[np.sort(chosen)]), spec).reshape(-1, spec.columns)
+    deviations = values.std(axis=0, dtype=np.float64)
+    mean = tuple(float(f"{value:.4g}") for value in values.mean(axis=0, dtype=np.float64))
+    std = tuple(float(f"{value:.4g}") if value > 1e-6 else 1.0 for value in deviations)
+    return mean, std

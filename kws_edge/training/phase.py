@@ -1,0 +1,179 @@
+"""One phase of training, float or quantization-aware: optimise, average, validate, keep the best, save the state."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from kws_edge.models.network import load_weights, parameters, weights_of
+from kws_edge.spec import FeatureSpec, TrainingSettings
+from kws_edge.training.feed import Feed
+from kws_edge.training.state import TrainingState, Weights
+
+VALIDATION_BATCH = 200
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What the display is told after each step and epoch; `row` is the finished epoch's line of history.csv."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    row: dict[str, Any] | None = None
+
+
+Reporter = Callable[[EpochReport], None]
+
+
+def cosine_schedule(step: int, steps: int, peak: float, *, warmup: int) -> float:
+    """Learning rate of one step: linear to `peak` over `warmup` steps, then half a cosine to 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class Phase:
+    """Trains `model`; `shadow` is the same network, holding the averaged weights that are validated and kept."""
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        model: keras.Model,
+        shadow: keras.Model,
+        *,
+        epochs: int,
+        learning_rate: float,
+        settings: TrainingSettings,
+        spec: FeatureSpec,
+    ) -> None:
+        self.name, self.index, self.epochs = name, index, epochs
+        self._model, self._shadow, self._settings, self._spec = model, shadow, settings, spec
+        self._peak = learning_rate
+        self._optimizer = keras.optimizers.AdamW(
+            learning_rate=learning_rate, weight_decay=settings.weight_decay, clipnorm=5.0
+        )
+        self._optimizer.exclude_from_weight_decay(
+            var_list=[v for v in model.trainable_variables if not v.path.endswith("kernel")]
+        )
+        self._optimizer.build(model.trainable_variables)
+        self._pairs = list(zip(parameters(model), parameters(shadow), strict=True))
+        self._step = tf.function(self._train_step)
+        self._validate = tf.function(self._validation_step)
+
+    def _dequantized(self, features: tf.Tensor) -> tf.Tensor:
+        return (tf.cast(features, tf.float32)[..., tf.newaxis] - self._spec.zero_point) * self._spec.scale
+
+    def _train_step(self, features: tf.Tensor, labels: tf.Tensor, decay: tf.Tensor) -> Any:
+        labels_count = self._model.outputs[0].shape[-1]
+        smoothing = self._settings.label_smoothing
+        targets = tf.one_hot(labels, labels_count) * (1 - smoothing) + smoothing / labels_count
+        with tf.GradientTape() as tape:
+            logits = self._model(self._dequantized(features), training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        variables = [variable.value for variable in self._model.trainable_variables]
+        self._optimizer.apply(tape.gradient(loss, variables), self._model.trainable_variables)
+        for variable, average in self._pairs:
+            average.assign_add((1 - decay) * (variable.value - average.value))
+        return loss, tf.reduce_mean(tf.cast(tf.argmax(logits, -1) == labels, tf.float32))
+
+    def _validation_step(self, features: tf.Tensor, labels: tf.Tensor) -> Any:
+        logits = self._shadow(self._dequantized(features), training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.int32))
+
+    def validate(self, features: NDArray[np.int8], labels: NDArray[np.int64]) -> tuple[float, float]:
+        """Mean cross entropy and accuracy of the averaged weights on int8 features."""
+        loss, right = 0.0, 0
+        for start in range(0, len(labels), VALIDATION_BATCH):
+            part = slice(start, start + VALIDATION_BATCH)
+            batch_loss, batch_right = self._validate(features[part], labels[part])
+            loss, right = loss + float(batch_loss), right + int(batch_right)
+        return loss / len(labels), right / len(labels)
+
+    def start(self, weights: Weights | None) -> None:
+        """Begin from `weights`, or from the fresh network's own; the average begins equal."""
+        load_weights(self._model, weights_of(self._model) if weights is None else weights)
+        load_weights(self._shadow, weights_of(self._model))
+
+    def observe_ranges(self, feed: Feed, *, batches: int = 250) -> Weights:
+        """Show the activation ranges some training batches without learning; returns the variables with them."""
+        ranges = [layer for layer in self._model._flatten_layers() if hasattr(layer, "observing")]
+        for layer in ranges:
+            layer.observing = True
+        forward = tf.function(lambda x: self._model(self._dequantized(x), training=False))
+        seen = 0
+        while seen < batches:
+            for features, _ in feed.epoch(self.index, 1_000_000 + seen):
+                forward(features)
+                seen += 1
+                if seen >= batches:
+                    break
+        for layer in ranges:
+            layer.observing = False
+        load_weights(self._shadow, weights_of(self._model))
+        return weights_of(self._model)
+
+    def resume(self, state: TrainingState) -> None:
+        """Take up the variables, averages and optimizer of an unfinished phase."""
+        load_weights(self._model, state.current, random_state=True)
+        load_weights(self._shadow, state.average)
+        for index, variable in enumerate(self._optimizer.variables):
+            variable.assign(state.optimizer[str(index)])
+
+    def run(
+        self,
+        feed: Feed,
+        validation: tuple[NDArray[np.int8], NDArray[np.int64]],
+        state: TrainingState,
+        state_path: Path,
+        report: Reporter,
+    ) -> None:
+        """Train the epochs that `state` does not have yet, saving it to `state_path` after each."""
+        total = self.epochs * feed.steps
+        for epoch in range(state.epochs_done(self.name), self.epochs):
+            started = time.perf_counter()
+            losses, accuracies = [], []
+            for step, (features, labels) in enumerate(feed.epoch(self.index, epoch)):
+                done = epoch * feed.steps + step
+                rate = cosine_schedule(done, total, self._peak, warmup=min(total // 10, 2 * feed.steps))
+                self._optimizer.learning_rate.assign(rate)
+                decay = min(self._settings.weight_average, (1 + done) / (10 + done))
+                loss, accuracy = self._step(features, labels, tf.constant(decay, tf.float32))
+                losses.append(float(loss))
+                accuracies.append(float(accuracy))
+                report(EpochReport(self.name, epoch, self.epochs, step + 1, feed.steps, losses[-1]))
+            trained_s = time.perf_counter() - started
+            validation_loss, validation_accuracy = self.validate(*validation)
+            row = {
+                "phase": self.name,
+                "epoch": epoch,
+                "learning_rate": rate,
+                "train_loss": float(np.mean(losses)),
+                "train_accuracy": float(np.mean(accuracies)),
+                "validation_loss": validation_loss,
+                "validation_accuracy": validation_accuracy,
+                "seconds": round(time.perf_counter() - started, 2),
+                "data_wait_share": round(feed.waited_s / trained_s, 4),
+            }
+            if validation_accuracy >= state.best_accuracy.get(self.name, -1.0):
+                state.best_accuracy[self.name] = validation_accuracy
+                state.best[self.name] = weights_of(self._shadow)
+            state.history.append(row)
+            state.current, state.average = weights_of(self._model, random_state=True), weights_of(self._shadow)
+            state.optimizer = {str(i): np.asarray(v) for i, v in enumerate(self._optimizer.variables)}
+            state.save(state_path)
+            report(EpochReport(self.name, epoch, self.epochs, feed.steps, feed.steps, row["train_loss"], row))

@@ -33,3 +33,7 @@ class DependencyError(KwsEdgeError):
 
 class StorageError(KwsEdgeError):
     """The file system refused: read-only, full, or no permission."""
+
+
+class FirmwareError(KwsEdgeError):
+    """Firmware does not compile, does not fit the board, or does not run to its end."""

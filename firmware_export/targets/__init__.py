@@ -1,0 +1,1 @@
+"""What each SDK, board or emulator wants around the core."""

@@ -1,0 +1,5 @@
+"""`python -m kws_edge` is `kws-edge`."""
+
+from kws_edge.cli import main
+
+main()

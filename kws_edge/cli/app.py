@@ -1,0 +1,46 @@
+"""The verbs of `kws-edge`; what each needs is imported when it runs, so that `--help` needs nothing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+import typer
+
+from kws_edge import __version__
+from kws_edge.cli.export import export
+from kws_edge.cli.show import show
+from kws_edge.cli.verify import verify
+
+app = typer.Typer(
+    name="kws-edge",
+    help="Keyword spotting for microcontrollers: from recordings to firmware that was proved on the host.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kws-edge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """Options of every verb."""
+
+
+app.command()(show)
+app.command()(export)
+app.command()(verify)
+
+if importlib.util.find_spec("kws_edge.cli.train"):
+    app.command()(importlib.import_module("kws_edge.cli.train").train)
+if importlib.util.find_spec("kws_edge.cli.data"):
+    app.add_typer(importlib.import_module("kws_edge.cli.data").app, name="data")

@@ -1,0 +1,70 @@
+"""`kws-edge show`: what a bundle says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from kws_edge.bundle import Bundle
+
+
+def show(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to look at.", metavar="BUNDLE", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Print what a bundle holds, after checking every file against its hash."""
+    from kws_edge.bundle import read_bundle
+
+    description = _describe(read_bundle(bundle))
+    if as_json:
+        print(json.dumps(description, indent=2, ensure_ascii=False))
+        return
+    print(f"{description['path']}: a bundle of format {description['format_version']}, every file as it was written\n")
+    print("\n".join(_lines(description)))
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    from kws_edge.bundle import FORMAT_VERSION
+    from kws_edge.settings import to_mapping
+    from kws_edge.tflite_file import summarize
+
+    model = summarize(bundle.int8_model)
+    tables = ("features", "corpus", "augmentation", "model", "training", "detection", "provenance")
+    return {
+        "path": str(bundle.path),
+        "format_version": FORMAT_VERSION,
+        "labels": list(bundle.labels),
+        "quantization_aware": bundle.quantization_aware,
+        "spec_sha256": bundle.features.sha256(),
+        "input": {**to_mapping(model.input)},
+        "output": {**to_mapping(model.output)},
+        "operators": list(model.operators),
+        "files": {name: {"bytes": len(data), "sha256": bundle.sha256(name)} for name, data in bundle.files.items()},
+        "metrics": dict(bundle.metrics),
+        **{name: to_mapping(getattr(bundle, name)) for name in tables},
+    }
+
+
+def _lines(description: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in description.items():
+        if name in ("path", "format_version"):
+            continue
+        if isinstance(value, dict):
+            lines += ["", f"[{name}]"]
+            lines += [f"{key:24} {_text(item)}" for key, item in value.items()]
+        else:
+            lines.append(f"{name:24} {_text(value)}")
+    return lines
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

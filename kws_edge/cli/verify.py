@@ -1,0 +1,59 @@
+"""`kws-edge verify`: does the bundle keep its accuracy, and does every interpreter compute the same?"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kws_edge.cli import CHECK_FAILED
+
+
+class SplitName(str, Enum):
+    """Splits of a corpus."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle to verify.", metavar="BUNDLE", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of recordings; else KWS_EDGE_DATA, else synthesized speech.")
+    ] = None,
+    split: Annotated[SplitName, typer.Option(help="Which clips to run.")] = SplitName.TEST,
+    max_drop_points: Annotated[
+        float, typer.Option(min=0, help="Percentage points of accuracy that int8 may lose against float.")
+    ] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Run a bundle on recordings in every interpreter; exit code 1 if a check fails."""
+    from kws_edge.bundle import read_bundle
+    from kws_edge.cli.progress import progress_bar
+    from kws_edge.cli.recordings import corpus_of_bundle
+    from kws_edge.reports.tables import accuracy_table, check_table, confusion_table, parity_table
+    from kws_edge.verification.interpreters import LITERT_REFERENCE, TFLM
+    from kws_edge.verification.verify import verify as run
+
+    source = read_bundle(bundle)
+    corpus = corpus_of_bundle(source, data)
+    with progress_bar("verifying") as progress:
+        result = run(source, corpus, split=split.value, max_drop_points=max_drop_points, progress=progress)
+    if as_json:
+        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print(f"{source.path} on {result.clips} clips of {corpus.folder} ({split.value})\n")
+        print(accuracy_table(result), parity_table(result), sep="\n\n", end="\n\n")
+        device = TFLM if TFLM in result.interpreters else LITERT_REFERENCE
+        print(f"{device}:", confusion_table(result.interpreters[device]), sep="\n", end="\n\n")
+        if result.arena:
+            print(f"TFLM's arena: {result.arena.measured_bytes:,} bytes, and {result.arena.margin_bytes:,} of margin\n")
+        print(check_table(result.checks))
+        if corpus.content_hash != source.provenance.data_hash:
+            print("\nThese are not the recordings, or not the splits, that the bundle was trained on.")
+    if not result.passed:
+        raise typer.Exit(CHECK_FAILED)

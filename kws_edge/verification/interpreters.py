@@ -1,0 +1,70 @@
+"""Every way to run a bundle's network: which of them work here, and on what features."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws_edge.bundle import Bundle
+from kws_edge.runtime import Values, available_interpreters, open_interpreter
+from kws_edge.spec import FeatureSpec
+
+KERAS_FLOAT = "keras_float"
+KERAS_QAT = "keras_qat"
+LITERT_FLOAT = "litert_float"
+LITERT_REFERENCE = "litert_reference"
+TFLM = "tflm"
+
+
+class Runnable(Protocol):
+    """What verification needs of an interpreter."""
+
+    def run(self, features: Values) -> Values:
+        """Outputs [n, labels] of `features` [n, frames, columns]."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One interpreter of a bundle's network."""
+
+    name: str
+    # True if it takes float32 features, False if it takes the int8 ones
+    takes_float: bool
+    # why it cannot be opened here and what would help, or None if it can
+    absence: str | None
+    open: Callable[[], Runnable]
+
+
+def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
+    """All interpreters of `bundle`, those that are absent here included; TensorFlow is imported when one is opened."""
+    here = available_interpreters()
+    tensorflow = importlib.util.find_spec("tensorflow")
+    keras_absence = None if tensorflow else "TensorFlow is not installed; pip install 'kws-edge[train]'"
+
+    def open_keras(*, quantized: bool) -> Runnable:
+        from kws_edge.models import keras_interpreter
+
+        return keras_interpreter(bundle, quantized=quantized)
+
+    return (
+        Candidate(KERAS_FLOAT, True, keras_absence, lambda: open_keras(quantized=False)),
+        Candidate(KERAS_QAT, True, keras_absence, lambda: open_keras(quantized=True)),
+        Candidate(
+            LITERT_FLOAT, True, here["litert_xnnpack"], lambda: open_interpreter("litert_xnnpack", bundle.float_model)
+        ),
+        *(_int8_candidate(name, absence, bundle) for name, absence in here.items()),
+    )
+
+
+def _int8_candidate(name: str, absence: str | None, bundle: Bundle) -> Candidate:
+    return Candidate(name, False, absence, lambda: open_interpreter(name, bundle.int8_model))
+
+
+def dequantized(features: NDArray[np.int8], spec: FeatureSpec) -> NDArray[np.float32]:
+    """The real values that int8 features [n, frames, columns] stand for: what float forms of the network take."""
+    return (features.astype(np.float32) - np.float32(spec.zero_point)) * np.float32(spec.scale)

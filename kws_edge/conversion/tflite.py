@@ -16,10 +16,28 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from kws_edge.errors import ConversionError
 from kws_edge.spec import FeatureSpec
 
-# Ops whose int8 kernels both TensorFlow Lite Micro and the ahead-of-time engine have (TFLM's all_ops_resolver lists more)
+# ops that both TensorFlow Lite Micro and the ahead-of-time engine have in int8; TFLM alone has more
 TFLM_OPS = frozenset(
-    "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED LOGISTIC MAX_POOL_2D MEAN MUL PAD "
-    "QUANTIZE RELU RELU6 RESHAPE SOFTMAX SPLIT STRIDED_SLICE".split()
+    {
+        "ADD",
+        "AVERAGE_POOL_2D",
+        "CONCATENATION",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "FULLY_CONNECTED",
+        "LOGISTIC",
+        "MAX_POOL_2D",
+        "MEAN",
+        "MUL",
+        "PAD",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RESHAPE",
+        "SOFTMAX",
+        "SPLIT",
+        "STRIDED_SLICE",
+    }
 )
 REPRESENTATIVE_ROWS = 16  # the converter demands a data set even though every range is already in the graph
 

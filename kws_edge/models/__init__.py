@@ -6,6 +6,7 @@ Importing this package does not import TensorFlow; calling anything in it does.
 from __future__ import annotations
 
 import importlib
+import io
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +17,9 @@ from kws_edge.spec import FeatureSpec, ModelSettings
 
 if TYPE_CHECKING:
     import keras
+
+    from kws_edge.bundle import Bundle
+
 
 FAMILIES = ("ds_cnn",)
 
@@ -46,29 +50,31 @@ class KerasInterpreter:
     """A Keras model behind the same `run` that the TFLite interpreters have; float32 features in, logits out."""
 
     def __init__(self, name: str, model: keras.Model) -> None:
+        import tensorflow as tf
+
         self.name = name
-        self._model = model
+        # one trace for every batch size
+        signature = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
+        self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
 
     def run(self, features: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Logits float32 [n, labels] of features float32 [n, frames, columns]."""
-        import tensorflow as tf
-
-        call = tf.function(lambda x: self._model(x, training=False))
-        batches = [call(features[start : start + 250, ..., np.newaxis]) for start in range(0, len(features), 250)]
-        return np.concatenate([np.asarray(batch) for batch in batches])
+        return np.asarray(self._call(features[..., np.newaxis]))
 
 
-def keras_interpreter(
-    name: str,
-    settings: ModelSettings,
-    spec: FeatureSpec,
-    labels: int,
-    weights: dict[str, np.ndarray[Any, Any]],
-    form: Literal["float", "quantized"],
-) -> KerasInterpreter:
-    """A Keras model with `weights` (paths as `weights_of` gives them) behind `run`."""
+def keras_interpreter(bundle: Bundle, *, quantized: bool) -> KerasInterpreter:
+    """The Keras network of `bundle` behind `run`: the quantized form, whose weights became int8, or the float one."""
     from kws_edge.models.network import load_weights
 
-    model = build_model(settings, spec, labels, form)
-    load_weights(model, weights)
-    return KerasInterpreter(name, model)
+    form: Literal["float", "quantized"] = "quantized" if quantized else "float"
+    model = build_model(
+        bundle.model,
+        bundle.features,
+        len(bundle.labels),
+        form,
+        learned_ranges=bundle.training.learned_ranges,
+    )
+    with np.load(io.BytesIO(bundle.weights)) as archive:
+        prefix = f"{form}/"
+        load_weights(model, {key[len(prefix) :]: archive[key] for key in archive.files if key.startswith(prefix)})
+    return KerasInterpreter("keras_qat" if quantized else "keras_float", model)

@@ -86,9 +86,7 @@ class Network:
         relu: bool = True,
     ) -> Any:
         """Depthwise convolution with multiplier 1, batch normalisation, ReLU."""
-        return self.convolution(
-            x, x.shape[-1], kernel, strides=strides, padding=padding, relu=relu, depthwise=True
-        )
+        return self.convolution(x, x.shape[-1], kernel, strides=strides, padding=padding, relu=relu, depthwise=True)
 
     def add(self, a: Any, b: Any, *, relu: bool = True) -> Any:
         """Residual connection: the sum of two tensors of one shape."""
@@ -153,9 +151,7 @@ def weights_of(model: keras.Model, *, random_state: bool = False) -> dict[str, n
     return {variable.path: np.array(variable) for variable in parameters(model, random_state=random_state)}
 
 
-def load_weights(
-    model: keras.Model, weights: dict[str, np.ndarray[Any, Any]], *, random_state: bool = False
-) -> None:
+def load_weights(model: keras.Model, weights: dict[str, np.ndarray[Any, Any]], *, random_state: bool = False) -> None:
     """Put `weights` (from `weights_of` any form of the same network) into `model`; raises KeyError for a stranger."""
     for variable in parameters(model, random_state=random_state):
         variable.assign(weights[variable.path])

@@ -1,1 +1,1 @@
-"""Float training, quantization-aware training, checkpoints."""
+"""Float training, quantization-aware training, checkpoints; `pipeline.train` walks the whole way to a bundle."""

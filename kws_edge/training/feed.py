@@ -20,9 +20,7 @@ Batch = tuple[NDArray[np.int8], NDArray[np.int64]]
 AHEAD = 6  # batches in preparation; more only cost memory
 
 
-def balanced_order(
-    labels: NDArray[np.int64], *, balance: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def balanced_order(labels: NDArray[np.int64], *, balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """Indices of one epoch, as many as there are clips, scarce labels drawn more often.
 
     With `balance` b each label's share is proportional to count^(1-b): 0 keeps the counts, 1 makes all equal. Within a

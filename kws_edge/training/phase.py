@@ -158,7 +158,7 @@ class Phase:
                 report(EpochReport(self.name, epoch, self.epochs, step + 1, feed.steps, losses[-1]))
             trained_s = time.perf_counter() - started
             validation_loss, validation_accuracy = self.validate(*validation)
-            row = {
+            row: dict[str, Any] = {
                 "phase": self.name,
                 "epoch": epoch,
                 "learning_rate": rate,

@@ -230,4 +230,3 @@ class _Session:
                 history_png=history_png(rows),
             ),
         )
-

@@ -1,0 +1,183 @@
+"""`kws-edge train`: recordings to bundle."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kws_edge.errors import BundleError, DependencyError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kws_edge.training.phase import EpochReport
+    from kws_edge.training.pipeline import TrainingRequest
+
+
+def train(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write.", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of recordings; default KWS_EDGE_DATA, else synthesized speech.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML with tables [features] [corpus] [augmentation] [training] [model] [detection]."),
+    ] = None,
+    arch: Annotated[str | None, typer.Option(help="Network family.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Setting of the family, as name=value; may be repeated.")
+    ] = None,
+    qat: Annotated[bool, typer.Option("--qat", help="Quantization-aware training after the float phase.")] = False,
+    keywords: Annotated[str | None, typer.Option(help="Words to spot, separated by commas.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the float phase.")] = None,
+    qat_epochs: Annotated[int | None, typer.Option(help="Epochs of quantization-aware training.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Clips per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the float phase.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    sample_rate: Annotated[int | None, typer.Option(help="Hz; 8000 is what everything is tuned for.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training of OUTPUT.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Throw the interrupted training of OUTPUT away.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the bundle OUTPUT.")] = False,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard scalars.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a keyword spotter and write it as a bundle."""
+    flags: dict[str, dict[str, Any]] = {
+        "features": {"sample_rate_hz": sample_rate},
+        "corpus": {"keywords": keywords and [word.strip() for word in keywords.split(",") if word.strip()]},
+        "training": {
+            "epochs": epochs,
+            "qat_epochs": qat_epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "seed": seed,
+        },
+        "model": {"arch": arch, "options": dict(map(_option, option)) if option else None},
+    }
+    for module, extra in (("tensorflow", "train"), ("matplotlib", "train")):
+        if importlib.util.find_spec(module) is None:
+            raise DependencyError(f"train needs {module}: pip install 'kws-edge[{extra}]'")
+    request = _request(config, flags, qat)
+    _check_output(output, resume=resume, restart=restart, force=force)
+    _train(output, data, request, resume=resume, tensorboard=tensorboard, as_json=as_json)
+
+
+def _train(
+    output: Path,
+    data: Path | None,
+    request: TrainingRequest,
+    *,
+    resume: bool,
+    tensorboard: Path | None,
+    as_json: bool,
+) -> None:
+    from kws_edge.cli.recordings import open_corpus
+    from kws_edge.cli.training_display import TrainingDisplay
+
+    corpus = open_corpus(data, request.corpus, request.features)
+
+    # TensorFlow says on import what it lacks (a GPU); nobody who trains 20,000 parameters misses it
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kws_edge.training.pipeline import train as train_bundle
+
+    with TrainingDisplay() as display:
+        reporters: list[Callable[[EpochReport], None]] = [display]
+        if tensorboard is not None:
+            from kws_edge.training.tensorboard import tensorboard_reporter
+
+            reporters.append(tensorboard_reporter(tensorboard))
+
+        def report(progress: EpochReport) -> None:
+            for reporter in reporters:
+                reporter(progress)
+
+        bundle = train_bundle(
+            corpus,
+            request,
+            output,
+            resume=resume,
+            report=report,
+            say=display.say,
+        )
+    summary = {"bundle": str(output), "int8_bytes": len(bundle.int8_model), **bundle.metrics}
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    accuracies = ", ".join(f"{name} {100 * value:.2f} %" for name, value in summary["validation_accuracy"].items())
+    print(f"{output}: {summary['int8_bytes']:,} bytes int8; validation accuracy {accuracies}")
+    print(
+        f"next: kws-edge verify {shlex.quote(str(output))}; kws-edge export {shlex.quote(str(output))} --c-header -o C"
+    )
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """`width=32` as TOML would read it."""
+    from kws_edge.settings import parse_toml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise SettingsError(f"--option {text!r}; write name=value")
+    try:
+        return name.strip(), parse_toml(f"value = {value}".encode(), Path("--option"))["value"]
+    except SettingsError:
+        return name.strip(), value
+
+
+def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -> TrainingRequest:
+    """The settings of a training: the TOML's, overridden by the flags that were given."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kws_edge.settings import from_mapping, read_toml
+    from kws_edge.spec import (
+        AugmentationSettings,
+        CorpusSettings,
+        DetectionSettings,
+        FeatureSpec,
+        ModelSettings,
+        TrainingSettings,
+    )
+    from kws_edge.training.pipeline import TrainingRequest
+
+    classes = {
+        "features": FeatureSpec,
+        "corpus": CorpusSettings,
+        "augmentation": AugmentationSettings,
+        "training": TrainingSettings,
+        "model": ModelSettings,
+        "detection": DetectionSettings,
+    }
+    tables = read_toml(config) if config else {}
+    strangers = set(tables) - set(classes)
+    if strangers:
+        raise SettingsError(f"{config}: unknown table {sorted(strangers)[0]!r}; known ones: {', '.join(classes)}")
+    settings: dict[str, Any] = {}
+    for name, cls in classes.items():
+        given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
+        source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
+        settings[name] = from_mapping(cls, {**tables.get(name, {}), **given}, source=source)
+    return TrainingRequest(**settings, quantization_aware=qat, command=shlex.join(["kws-edge", *sys.argv[1:]]))
+
+
+def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> None:
+    """Nothing is overwritten or thrown away unless the user says so."""
+    from kws_edge.training.pipeline import work_folder
+
+    if resume and restart:
+        raise SettingsError("--resume and --restart exclude one another")
+    if output.exists() and not force:
+        raise BundleError(f"{output} exists; choose another --output, or --force to replace it")
+    unfinished = work_folder(output)
+    if restart:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    elif (unfinished / "state.npz").exists() and not resume:
+        raise BundleError(
+            f"{output}: an interrupted training of it is in {unfinished}; --resume goes on with it, "
+            "--restart throws it away"
+        )

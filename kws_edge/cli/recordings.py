@@ -9,23 +9,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
     from kws_edge.corpus import Corpus
+    from kws_edge.spec import CorpusSettings, FeatureSpec
 
 
 def corpus_of_bundle(bundle: Bundle, data: Path | None) -> Corpus:
     """Load `data`, else KWS_EDGE_DATA, else the demonstration corpus, with the settings that `bundle` was made with."""
+    return open_corpus(data, bundle.corpus, bundle.features)
+
+
+def open_corpus(data: Path | None, settings: CorpusSettings, spec: FeatureSpec) -> Corpus:
+    """Load `data`, else KWS_EDGE_DATA, else the demonstration corpus, and print what the user ought to know of it."""
     from kws_edge.cli.progress import progress_bar
     from kws_edge.corpus import default_corpus, find_data, load_corpus
 
     folder = find_data(data)
     if folder is None:
-        print("no --data and no KWS_EDGE_DATA: using synthesized speech, a demonstration only", file=sys.stderr)
+        print(
+            "no --data and no KWS_EDGE_DATA: using synthesized voices; such a model is a demonstration, "
+            "real speech needs real recordings",
+            file=sys.stderr,
+        )
         with progress_bar("synthesizing") as progress:
             folder = default_corpus(progress)
     with progress_bar("reading recordings") as progress:
-        return load_corpus(
+        corpus = load_corpus(
             folder,
-            bundle.corpus,
-            sample_rate_hz=bundle.features.sample_rate_hz,
-            clip_samples=bundle.features.clip_samples,
+            settings,
+            sample_rate_hz=spec.sample_rate_hz,
+            clip_samples=spec.clip_samples,
             progress=progress,
         )
+    for warning in corpus.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if corpus.skipped:
+        name, reason = corpus.skipped[0]
+        print(f"warning: {len(corpus.skipped)} files were skipped, such as {name}: {reason}", file=sys.stderr)
+    return corpus

@@ -59,7 +59,7 @@ def augment(
 def _moved(
     clips: Samples, speeds: npt.NDArray[np.int64], shifts: npt.NDArray[np.int64], percent: int, reach: int
 ) -> Float:
-    """Play each clip at ``1 + speeds / 100`` times its speed about its middle, after moving it `shifts` samples later."""
+    """Move each clip `shifts` samples later, then play it at ``1 + speeds / 100`` times its speed about its middle."""
     count, samples = clips.shape
     blocks = -(-samples // _BLOCK)
     longest = (blocks + 1) * (_BLOCK + percent)

@@ -140,8 +140,8 @@ def load_corpus(
     `kws_edge.corpus.layouts` says how the folder may look.
 
     Decoded clips are cached in `cache_dir` (default: the user's cache folder) and found again by content.
-    `progress(done, total)` counts files while decoding. Files that cannot be used are logged by name and listed in
-    `Corpus.skipped`.
+    `progress(done, total)` counts files while decoding. Files that cannot be used, and what else the user
+    ought to know, are logged at level INFO and kept in `Corpus.skipped` and `Corpus.warnings` for whoever prints.
 
     Raises CorpusError when the folder is missing or holds no recordings, when a keyword has no folder, no readable clip
     or none left for training, when a single keyword has no other word to be told from, and when list files put a
@@ -162,12 +162,10 @@ def load_corpus(
     warnings += _thin_splits(layout, clips, splits, settings)
     banks, noise_warnings = _noise_banks(decoded, sample_rate_hz, clip_samples)
     warnings += noise_warnings
-    if skipped:
-        warnings += (f"skipped {len(skipped)} file(s), such as {skipped[0][0]}: {skipped[0][1]}",)
     if decoded.cache_problem:
         warnings += (f"decoded clips were not cached: {decoded.cache_problem} (XDG_CACHE_HOME says where)",)
     for warning in warnings:
-        _log.warning("%s: %s", folder, warning)
+        _log.info("%s: %s", folder, warning)
     return Corpus(
         folder=folder,
         settings=settings,

@@ -41,7 +41,9 @@ UNKNOWN_SHARE = 0.25
 _SAMPLE_RATE_HZ = 16000
 _CLIP_S = 1.0
 _BACKGROUND_S = 60
-# Part of the cache key: raise it when the same arguments would give other files.
+# Written beside the words; only a folder that has it is ever replaced.
+_RECIPE = "synthesized.json"
+# Part of the recipe: raise it when the same arguments would give other files.
 _VERSION = 1
 # Clips that one process speaks: enough to be worth its start, few enough for a progress bar.
 _JOB_CLIPS = 400
@@ -56,22 +58,24 @@ def synthesize_corpus(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> None:
-    """Write a corpus of spoken `words` and `unknown_words` to `folder`, replacing what is there.
+    """Write a corpus of spoken `words` and `unknown_words` to `folder`, in place of an earlier synthesized one there.
 
     A word may be several (``hey_edge`` is spoken "hey edge"). Each word gets `clips_per_word` one-second clips at 16
     kHz, the unknown words share a quarter as many clips as the words have; `_background_noise_` holds a minute of each
     noise colour. One seed gives one corpus, byte for byte, for one version of eSpeak NG. `progress(done, total)` counts
     clips.
 
-    Raises CorpusError for a word that cannot be a folder or a label or that eSpeak NG cannot say, DependencyError
-    without eSpeak NG, StorageError when the file system refuses.
+    Raises CorpusError when `folder` holds anything else, for a word that cannot be a folder or a label or that eSpeak
+    NG cannot say, DependencyError without eSpeak NG, StorageError when the file system refuses.
     """
     unknown = [word for word in unknown_words if word not in words]
     _check_words([*words, *unknown], clips_per_word)
     per_unknown = max(1, round(UNKNOWN_SHARE * clips_per_word * len(words) / len(unknown))) if unknown else 0
     counts = dict.fromkeys(words, clips_per_word) | dict.fromkeys(unknown, per_unknown)
     utterances = [utterance for word, count in counts.items() for utterance in _plan(word, count, seed)]
+    _check_replaceable(folder)
     with replacing_folder(folder) as partial:
+        (partial / _RECIPE).write_text(_recipe(words, unknown_words, clips_per_word, seed), encoding="utf-8")
         for word in counts:
             (partial / word).mkdir()
         _write_background(partial / BACKGROUND_FOLDERS[0], seed)
@@ -92,8 +96,7 @@ def cached_corpus(
     progress: Progress | None = None,
 ) -> Path:
     """Like `synthesize_corpus`, into the user's cache folder under a hash of the arguments; nothing is spoken twice."""
-    settings = [list(words), list(unknown_words), clips_per_word, seed, _VERSION, library_version()]
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+    key = hashlib.sha256(_recipe(words, unknown_words, clips_per_word, seed).encode()).hexdigest()[:16]
     folder = user_cache_dir() / "synthetic" / key
     if not folder.is_dir():
         try:
@@ -102,6 +105,28 @@ def cached_corpus(
             if not folder.is_dir():  # another process may have been first
                 raise StorageError(f"{error}; XDG_CACHE_HOME says where the cache goes") from error
     return folder
+
+
+def _recipe(words: Sequence[str], unknown_words: Sequence[str], clips_per_word: int, seed: int) -> str:
+    """Everything that a corpus follows from, as JSON."""
+    recipe = {
+        "words": list(words),
+        "unknown_words": list(unknown_words),
+        "clips_per_word": clips_per_word,
+        "seed": seed,
+        "version": _VERSION,
+        "espeakng_loader": library_version(),
+    }
+    return json.dumps(recipe, indent=2)
+
+
+def _check_replaceable(folder: Path) -> None:
+    try:
+        precious = folder.exists() and not (folder / _RECIPE).exists() and (folder.is_file() or any(folder.iterdir()))
+    except OSError as error:
+        raise StorageError(f"{folder}: {error.strerror}; choose another folder") from error
+    if precious:
+        raise CorpusError(f"{folder} holds something that was not synthesized; choose a new or empty folder")
 
 
 def _check_words(words: Sequence[str], clips_per_word: int) -> None:

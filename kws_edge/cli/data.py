@@ -1,0 +1,115 @@
+"""`kws-edge data`: look at a folder of recordings, or make one from synthetic voices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kws_edge.spec import KEYWORDS, CorpusSettings, FeatureSpec
+
+if TYPE_CHECKING:
+    from kws_edge.corpus import Corpus
+
+app = typer.Typer(help="Look at recordings, or synthesize them.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+_COLUMNS = ("train", "validation", "test")
+
+
+@app.command()
+def synth(
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", help="Folder to write; an earlier synthesized one there is replaced.", metavar="DIR"
+        ),
+    ],
+    words: Annotated[
+        str, typer.Option("--words", help="Words to spot, separated by commas; hey_edge is spoken 'hey edge'.")
+    ] = ",".join(KEYWORDS),
+    unknown_words: Annotated[
+        str | None, typer.Option("--unknown-words", help="Other words; by default two dozen common ones.")
+    ] = None,
+    clips: Annotated[int, typer.Option("--clips", help="Clips of each word.", min=1)] = 600,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed writes the same files.", min=0)] = 0,
+) -> None:
+    """Speak words with many synthetic voices, in the Speech Commands layout: for demonstrations, not for people."""
+    from kws_edge.cli.progress import progress_bar
+    from kws_edge.corpus.synthesis import UNKNOWN_WORDS, synthesize_corpus
+
+    others = UNKNOWN_WORDS if unknown_words is None else _listed(unknown_words)
+    with progress_bar("synthesizing") as progress:
+        synthesize_corpus(out, _listed(words), others, clips_per_word=clips, seed=seed, progress=progress)
+    print(f"{out}: {clips} clips of each of {', '.join(_listed(words))}, and other words from the same voices")
+    print(
+        "synthetic voices make a demonstration; for people, record people: at least a few dozen of them for each word"
+    )
+
+
+@app.command()
+def info(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of recordings; by default KWS_EDGE_DATA.", metavar="[DATA]", show_default=False),
+    ] = None,
+    keywords: Annotated[
+        str | None, typer.Option("--keywords", help="Words to spot, separated by commas; by default the usual ten.")
+    ] = None,
+    sample_rate: Annotated[int, typer.Option("--sample-rate", help="Hz to read the recordings at.")] = 8000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Check the recordings of a folder: clips by word and split, what was skipped and why, and what is thin."""
+    from kws_edge.cli.progress import progress_bar
+    from kws_edge.corpus import find_data, load_corpus
+    from kws_edge.errors import CorpusError
+
+    folder = find_data(data)
+    if folder is None:
+        raise CorpusError("no folder of recordings: name one, or set KWS_EDGE_DATA")
+    settings = CorpusSettings() if keywords is None else CorpusSettings(keywords=_listed(keywords))
+    spec = FeatureSpec(sample_rate_hz=sample_rate)
+    with progress_bar("reading recordings") as progress:
+        corpus = load_corpus(
+            folder, settings, sample_rate_hz=sample_rate, clip_samples=spec.clip_samples, progress=progress
+        )
+    description = _describe(corpus)
+    print(json.dumps(description, indent=2, ensure_ascii=False) if as_json else _text(description))
+
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+def _describe(corpus: Corpus) -> dict[str, Any]:
+    splits = {name: corpus.split(name) for name in ("train", "validation", "test")}
+    return {
+        "path": str(corpus.folder),
+        "labels": list(corpus.labels),
+        "sample_rate_hz": corpus.sample_rate_hz,
+        "clip_samples": corpus.clip_samples,
+        "content_sha256": corpus.content_hash,
+        "clips": {name: len(split.labels) for name, split in splits.items()},
+        "speakers": {name: len(set(split.speakers) - {""}) for name, split in splits.items()},
+        "words": corpus.word_counts(),
+        "warnings": list(corpus.warnings),
+        "skipped": [{"name": name, "reason": reason} for name, reason in corpus.skipped],
+    }
+
+
+def _text(description: dict[str, Any]) -> str:
+    from tabulate import tabulate
+
+    rows: list[list[Any]] = [
+        [word if word in description["labels"] else f"{word} (unknown)", *(counts[name] for name in _COLUMNS)]
+        for word, counts in description["words"].items()
+    ]
+    rows.append(["all clips", *(description["clips"][name] for name in _COLUMNS)])
+    rows.append(["speakers", *(description["speakers"][name] for name in _COLUMNS)])
+    lines = [f"{description['path']} at {description['sample_rate_hz']} Hz", "", tabulate(rows, ("word", *_COLUMNS))]
+    lines += [f"\nwarning: {warning}" for warning in description["warnings"]]
+    if description["skipped"]:
+        lines.append(f"\nskipped {len(description['skipped'])} file(s):")
+        lines += [f"  {item['name']}: {item['reason']}" for item in description["skipped"]]
+    return "\n".join(lines)

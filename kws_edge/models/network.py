@@ -148,7 +148,7 @@ def parameters(model: keras.Model, *, random_state: bool = False) -> list[Any]:
 
 def weights_of(model: keras.Model, *, random_state: bool = False) -> dict[str, np.ndarray[Any, Any]]:
     """Every variable of a model by its path, such as ``convolution_1/kernel``; equal in all forms of a network."""
-    return {variable.path: np.array(variable) for variable in parameters(model, random_state=random_state)}
+    return {variable.path: variable.numpy() for variable in parameters(model, random_state=random_state)}
 
 
 def load_weights(model: keras.Model, weights: dict[str, np.ndarray[Any, Any]], *, random_state: bool = False) -> None:

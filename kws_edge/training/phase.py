@@ -174,6 +174,6 @@ class Phase:
                 state.best[self.name] = weights_of(self._shadow)
             state.history.append(row)
             state.current, state.average = weights_of(self._model, random_state=True), weights_of(self._shadow)
-            state.optimizer = {str(i): np.asarray(v) for i, v in enumerate(self._optimizer.variables)}
+            state.optimizer = {str(i): v.numpy() for i, v in enumerate(self._optimizer.variables)}
             state.save(state_path)
             report(EpochReport(self.name, epoch, self.epochs, feed.steps, feed.steps, row["train_loss"], row))

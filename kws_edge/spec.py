@@ -258,9 +258,9 @@ class TrainingSettings:
     """The recipe. One seed gives one result on one machine."""
 
     # passes over the training clips in float
-    epochs: int = 80
+    epochs: int = 60
     # passes in quantization-aware training, warm-started from the best float weights
-    qat_epochs: int = 20
+    qat_epochs: int = 15
     # clips per step
     batch_size: int = 100
     # peak of the cosine schedule of each phase

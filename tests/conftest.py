@@ -7,8 +7,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from kws_edge.bundle import Bundle
+    from kws_edge.corpus import Corpus
 
 STRICT = os.environ.get("KWS_EDGE_STRICT") == "1"
 REAL_SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech_commands"
@@ -53,3 +58,23 @@ def package() -> Callable[[str, str], None]:
             absent(module, install)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """A small corpus of tones for words, on disk in the Speech Commands layout."""
+    from trained import load_tones, write_tones
+
+    folder = tmp_path_factory.mktemp("corpus")
+    return load_tones(write_tones(folder / "tones"), folder / "cache")
+
+
+@pytest.fixture(scope="session")
+def trained_bundle(
+    tones: Corpus, tmp_path_factory: pytest.TempPathFactory, package: Callable[[str, str], None]
+) -> Bundle:
+    """A bundle trained on `tones`; half a minute, so tests that take it are marked slow."""
+    from trained import train_on_tones
+
+    package("tensorflow", "pip install 'kws-edge[train]'")
+    return train_on_tones(tones, tmp_path_factory.mktemp("bundles") / "tones_bundle")

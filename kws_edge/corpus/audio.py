@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
@@ -20,7 +21,7 @@ LONGEST_CLIP_S = 60
 LONGEST_BACKGROUND_S = 600
 
 _BLOCK_FRAMES = 1 << 20
-_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
+_UNKNOWN_LENGTH = 0x7FFF0000
 
 
 def decode(path: Path, sample_rate_hz: int, *, longest_s: float = LONGEST_CLIP_S) -> Samples:
@@ -74,6 +75,13 @@ def fit_to_clip(samples: Samples, clip_samples: int) -> Samples:
     return samples[start : start + clip_samples]
 
 
+def wav_bytes(samples: Samples, sample_rate_hz: int) -> bytes:
+    """A 16-bit mono WAV file of int16[samples], for the caller to write: libsndfile itself hides why a disk refuses."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
 def _read_mono(stream: soundfile.SoundFile, frames: int) -> npt.NDArray[np.float32]:
     """The first `frames` frames as float32 in +-1, channels averaged block by block so that no block is ever large."""
     blocks: list[npt.NDArray[np.float32]] = []
@@ -92,8 +100,8 @@ def _read_mono(stream: soundfile.SoundFile, frames: int) -> npt.NDArray[np.float
 def _missing_wav_bytes(path: Path) -> int:
     """Bytes that the data chunk of a RIFF WAVE file promises beyond the file's end; 0 for any other file.
 
-    libsndfile reads such a file without a word. Lengths of 0 and 2^32 - 1 are what programs write that record into a
-    pipe: those promise nothing.
+    libsndfile reads such a file without a word. Programs that record into a pipe cannot know the length and write one
+    near 2 or 4 GiB: that promises nothing.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -103,6 +111,6 @@ def _missing_wav_bytes(path: Path) -> int:
         while len(chunk := stream.read(8)) == 8:
             kind, length = struct.unpack("<4sI", chunk)
             if kind == b"data":
-                return 0 if length in _UNKNOWN_LENGTHS else max(0, stream.tell() + length - size)
+                return 0 if length >= _UNKNOWN_LENGTH else max(0, stream.tell() + length - size)
             stream.seek(length + length % 2, 1)
     return 0

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
+from kws_edge.corpus.audio import wav_bytes
 from kws_edge.errors import CorpusError, DependencyError
 
 # English as spoken in eight places; the library's names, the first of them British
@@ -180,8 +180,7 @@ def run_job(job: Job) -> None:
     espeak = Espeak()
     for utterance in job.utterances:
         clip = render(espeak, utterance, job.sample_rate_hz, job.clip_s)
-        with Path(job.folder, utterance.name).open("wb") as stream:
-            soundfile.write(stream, clip, job.sample_rate_hz, format="WAV", subtype="PCM_16")
+        Path(job.folder, utterance.name).write_bytes(wav_bytes(clip, job.sample_rate_hz))
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -193,8 +192,8 @@ def _main(arguments: Sequence[str]) -> int:
     except (CorpusError, DependencyError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (OSError, soundfile.LibsndfileError) as error:
-        print(getattr(error, "strerror", None) or error, file=sys.stderr)
+    except OSError as error:
+        print(error.strerror or error, file=sys.stderr)
         return 3
     return 0
 

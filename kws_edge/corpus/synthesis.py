@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from kws_edge.corpus.audio import wav_bytes
 from kws_edge.corpus.cache import Progress, user_cache_dir
 from kws_edge.corpus.espeak import ACCENTS, Job, Utterance, library_version, variants
 from kws_edge.corpus.layouts import BACKGROUND_FOLDERS
@@ -175,8 +175,7 @@ def _write_background(folder: Path, seed: int) -> None:
     for colour in COLOURS:
         noise = coloured_noise(colour, _BACKGROUND_S * _SAMPLE_RATE_HZ, _SAMPLE_RATE_HZ, rng) * SYNTHETIC_RMS
         samples = np.clip(np.rint(noise), -32768, 32767).astype(np.int16)
-        with (folder / f"{colour}_noise.wav").open("wb") as stream:
-            soundfile.write(stream, samples, _SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+        (folder / f"{colour}_noise.wav").write_bytes(wav_bytes(samples, _SAMPLE_RATE_HZ))
 
 
 def _speak_all(partial: Path, folder: Path, utterances: Sequence[Utterance], progress: Progress | None) -> None:

@@ -1,0 +1,82 @@
+"""From a .tflite file to C: the ahead-of-time engine's one entrance."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_export.codegen.emit import Origin, emit
+from firmware_export.codegen.importer import import_network
+from firmware_export.codegen.ir import Network
+from firmware_export.codegen.lowering import Program, lower
+from firmware_export.codegen.planner import Plan, plan
+
+CORE = Path(__file__).parents[1] / "core"
+KERNEL_HEADERS = ("kws_kernels.h", "kws_requantize.h", "kws_simd.h")
+KERNEL_SOURCES = (
+    "kws_conv.c",
+    "kws_conv_any.c",
+    "kws_copy.c",
+    "kws_depthwise.c",
+    "kws_depthwise_3x3.c",
+    "kws_elementwise.c",
+    "kws_lookup.c",
+    "kws_mean.c",
+    "kws_pool.c",
+    "kws_softmax.c",
+)
+_SOURCE_OF = {
+    "kws_add": "kws_elementwise.c",
+    "kws_average_pool": "kws_pool.c",
+    "kws_clamp": "kws_lookup.c",
+    "kws_fill": "kws_copy.c",
+    "kws_max_pool": "kws_pool.c",
+    "kws_mul": "kws_elementwise.c",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledNetwork:
+    """A network ready to be written out, and what is known of it without running it."""
+
+    program: Program
+    plan: Plan
+    files: dict[str, str]  # kws_network.h and kws_network.c
+
+    @property
+    def network(self) -> Network:
+        return self.program.network
+
+    @property
+    def arena_bytes(self) -> int:
+        """What kws_network_run needs of the caller beside input and output."""
+        return self.plan.arena_bytes
+
+    @property
+    def core_files(self) -> tuple[Path, ...]:
+        """The hand-written headers and the kernels that this network calls."""
+        sources = {_SOURCE_OF.get(call.function, f"{call.function}.c") for call in self.program.calls}
+        return tuple(CORE / name for name in (*KERNEL_HEADERS, *sorted(sources)))
+
+
+def compile_network(model: bytes, *, source: str) -> CompiledNetwork:
+    """The int8 .tflite file `model` as C for the kernels in firmware_export/core; `source` names it in errors.
+
+    The same model gives the same text, always. Raises ExportError for a malformed file, and with the way out for what
+    this engine does not compute.
+    """
+    from kws_edge import __version__
+
+    program = lower(import_network(model, source), source)
+    memory = plan(program, source)
+    origin = Origin(version=__version__, digest=hashlib.sha256(model).hexdigest())
+    return CompiledNetwork(program=program, plan=memory, files=emit(program, memory, origin))
+
+
+def write_network(network: CompiledNetwork, folder: Path) -> None:
+    """Write the generated files and copies of the kernels and headers that they need into an existing `folder`."""
+    for name, text in network.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for path in network.core_files:
+        (folder / path.name).write_bytes(path.read_bytes())

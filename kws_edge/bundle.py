@@ -167,7 +167,7 @@ def write_bundle(path: Path, contents: BundleContents) -> Bundle:
         INT8_MODEL: contents.int8_model,
         FLOAT_MODEL: contents.float_model,
         WEIGHTS: contents.weights,
-        METRICS: (json.dumps(contents.metrics, indent=2, sort_keys=True) + "\n").encode(),
+        METRICS: (json.dumps(dict(contents.metrics), indent=2, sort_keys=True) + "\n").encode(),
         HISTORY: contents.history_csv.encode(),
         HISTORY_PLOT: contents.history_png,
     }

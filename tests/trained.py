@@ -66,3 +66,13 @@ def train_on_tones(corpus: Corpus, output: Path) -> Bundle:
         command="tests/trained.py",
     )
     return train(corpus, request, output)
+
+
+def with_a_reversed_kernel(model: bytes) -> bytes:
+    """`model` with its largest kernel back to front: still a model, no longer a good one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffers = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0)).buffers
+    kernel = max((buffer.data for buffer in buffers if buffer.data is not None), key=len).tobytes()
+    assert model.count(kernel) == 1
+    return model.replace(kernel, kernel[::-1])

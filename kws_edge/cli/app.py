@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-
 import typer
 
 from kws_edge import __version__
+from kws_edge.cli import data
 from kws_edge.cli.export import export
 from kws_edge.cli.show import show
+from kws_edge.cli.train import train
 from kws_edge.cli.verify import verify
 
 app = typer.Typer(
@@ -36,11 +35,8 @@ def _options(
     """Options of every verb."""
 
 
+app.add_typer(data.app, name="data")
+app.command()(train)
 app.command()(show)
 app.command()(export)
 app.command()(verify)
-
-if importlib.util.find_spec("kws_edge.cli.train"):
-    app.command()(importlib.import_module("kws_edge.cli.train").train)
-if importlib.util.find_spec("kws_edge.cli.data"):
-    app.add_typer(importlib.import_module("kws_edge.cli.data").app, name="data")

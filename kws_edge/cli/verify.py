@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,8 @@ def verify(
     from kws_edge.verification.interpreters import LITERT_REFERENCE, TFLM
     from kws_edge.verification.verify import verify as run
 
+    # TensorFlow's start-up notices are no news of this bundle
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     source = read_bundle(bundle)
     corpus = corpus_of_bundle(source, data)
     with progress_bar("verifying") as progress:

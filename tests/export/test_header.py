@@ -18,7 +18,7 @@ from kws_edge.tflite_file import summarize
 
 pytestmark = pytest.mark.slow
 
-WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wundef -pedantic -Werror".split()
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror"]
 INSTALL = {
     "gcc": "apt-get install gcc",
     "g++": "apt-get install g++",

@@ -1,0 +1,75 @@
+"""The command line starts without TensorFlow, and tells its user in one line what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kws_edge import __version__
+from kws_edge.bundle import Bundle
+
+VERBS = ("train", "data", "show", "export", "verify")
+HEAVY = ("tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "soundfile", "matplotlib", "rich")
+
+
+def kws_edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "kws_edge", *arguments], capture_output=True, text=True)
+
+
+def test_starting_imports_nothing_heavy() -> None:
+    """What makes a start slow is imports, so they are checked rather than a clock."""
+    program = f"import sys; import kws_edge.cli.app; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_names_every_verb() -> None:
+    done = kws_edge("--help")
+    assert done.returncode == 0
+    assert all(f" {verb} " in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    done = kws_edge(verb, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    assert kws_edge("--version").stdout == f"kws-edge {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["show", "verify", "export"])
+def test_a_missing_bundle_is_one_line_and_exit_code_2(verb: str, tmp_path: Path) -> None:
+    extra = ["--c-header", "-o", tmp_path / "out"] if verb == "export" else []
+    done = kws_edge(verb, tmp_path / "gone", *extra)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"kws-edge: {tmp_path / 'gone'} is no bundle: it does not exist\n"
+
+
+@pytest.mark.parametrize("arguments", [["verify"], ["verify", "b", "--split", "tset"], ["nonsense"], ["show", "--jsn"]])
+def test_a_wrong_command_is_exit_code_2_without_a_trace(arguments: list[str]) -> None:
+    done = kws_edge(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_an_edited_bundle_is_refused_by_every_verb(trained_bundle: Bundle, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in trained_bundle.path.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    model = copy / "model_int8.tflite"
+    model.write_bytes(model.read_bytes()[:-1] + b"\x01\x02")
+    for command in (["show", copy], ["verify", copy], ["export", copy, "--c-header", "-o", tmp_path / "out"]):
+        done = kws_edge(*command)
+        assert done.returncode == 2
+        assert "model_int8.tflite" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -137,7 +137,8 @@ def _check_words(words: Sequence[str], clips_per_word: int) -> None:
     for word, count in Counter(words).items():
         if count > 1:
             raise CorpusError(f"the word {word!r} is named twice")
-        if not word or word[0] in "._" or "/" in word or not word.isprintable() or word in (SILENCE, UNKNOWN):
+        names_a_folder = word.isprintable() and "/" not in word and word[:1] not in ("", ".", "_")
+        if not names_a_folder or word in (SILENCE, UNKNOWN) or not any(map(str.isalnum, word)):
             raise CorpusError(f"{word!r} cannot be a word: it names a folder and a label; use letters, digits, - and _")
 
 

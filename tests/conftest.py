@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import resource
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,3 +81,30 @@ def trained_bundle(
 
     package("tensorflow", "pip install 'kws-edge[train]'")
     return train_on_tones(tones, tmp_path_factory.mktemp("bundles") / "tones_bundle")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], AbstractContextManager[Path]]]:
+    """`with small_disk(65536) as folder:` is a folder that takes no more bytes than that.
+
+    A tmpfs of that size where mounting is allowed, else a folder under a limit on the size of every file.
+    """
+
+    @contextmanager
+    def mount(size_bytes: int) -> Iterator[Path]:
+        folder = tmp_path / "small-disk"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
+        mounted = os.geteuid() == 0 and shutil.which("mount") is not None
+        mounted = mounted and subprocess.run(command, capture_output=True, check=False).returncode == 0
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        try:
+            if not mounted:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+            yield folder
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            if mounted:
+                subprocess.run(["umount", "-l", str(folder)], check=True)
+
+    yield mount

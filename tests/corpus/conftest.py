@@ -1,13 +1,8 @@
-"""Small corpora, and disks that refuse."""
+"""Small corpora, and a folder that refuses."""
 
 from __future__ import annotations
 
-import os
-import resource
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,33 +39,6 @@ def make_corpus(tmp_path: Path) -> CorpusMaker:
         return folder
 
     return make
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], AbstractContextManager[Path]]]:
-    """`with small_disk(65536) as folder:` is a folder that takes no more bytes than that.
-
-    A tmpfs of that size where mounting is allowed, else a folder under a limit on the size of every file.
-    """
-
-    @contextmanager
-    def mount(size_bytes: int) -> Iterator[Path]:
-        folder = tmp_path / "small-disk"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
-        mounted = os.geteuid() == 0 and shutil.which("mount") is not None
-        mounted = mounted and subprocess.run(command, capture_output=True, check=False).returncode == 0
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        try:
-            if not mounted:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-            yield folder
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            if mounted:
-                subprocess.run(["umount", "-l", str(folder)], check=True)
-
-    yield mount
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class TrainingState:
             with np.load(path) as archive:
                 arrays = {key: archive[key] for key in archive.files}
             meta = json.loads(str(arrays.pop("meta")))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path}: not a saved training ({error}); start anew with --restart") from error
         state = cls(settings=meta["settings"], history=meta["history"], best_accuracy=meta["best_accuracy"])
         for key, value in arrays.items():

@@ -1,0 +1,78 @@
+"""Outputs appear whole or not at all, whatever fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from kws_edge.errors import StorageError
+from kws_edge.files import replacing_folder, write_file
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    write_file(tmp_path / "deep" / "a.txt", "old")
+    write_file(tmp_path / "deep" / "a.txt", b"new")
+    assert (tmp_path / "deep" / "a.txt").read_bytes() == b"new"
+    assert names(tmp_path / "deep") == ["a.txt"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    for content in ("one", "two"):
+        with replacing_folder(tmp_path / "out") as folder:
+            (folder / content).write_text(content)
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["two"]
+
+
+def test_a_failure_keeps_the_old_folder(tmp_path):
+    with replacing_folder(tmp_path / "out") as folder:
+        (folder / "good").write_text("good")
+    with pytest.raises(ZeroDivisionError), replacing_folder(tmp_path / "out") as folder:
+        (folder / "bad").write_text(str(1 / 0))
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["good"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "below.txt", tmp_path / "file" / "deep" / "below.txt"):
+        with pytest.raises(StorageError, match=r"below\.txt"):
+            write_file(place, "x")
+    with pytest.raises(StorageError, match="folder"), replacing_folder(tmp_path / "file" / "folder"):
+        pass
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    """A file-size limit of the process stands for the disk: the system call fails in the middle of the write."""
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from kws_edge.files import write_file;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "write_file(Path(sys.argv[1]), bytes(100_000))"
+    )
+    failed = subprocess.run([sys.executable, "-c", program, target], capture_output=True, text=True, check=False)
+    assert "StorageError" in failed.stderr
+    assert str(target) in failed.stderr
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path):
+    program = (
+        "import os, signal, sys; from pathlib import Path; from kws_edge.files import replacing_folder\n"
+        "with replacing_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "out"], check=False)
+    assert len(names(tmp_path)) == 1
+    with replacing_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("x")
+    assert names(tmp_path) == ["out"]

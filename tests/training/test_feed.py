@@ -1,0 +1,89 @@
+"""Batches are the same in every run, scarce labels come more often, and statistics describe the columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kws_edge.frontend import float_features
+from kws_edge.spec import AugmentationSettings, FeatureSpec
+from kws_edge.training.feed import Feed, balanced_order, column_statistics
+
+COUNTS = {0: 400, 1: 100, 3: 25}
+LABELS = np.concatenate([np.full(count, label) for label, count in COUNTS.items()])
+
+
+def shares(balance):
+    order = balanced_order(LABELS, balance=balance, rng=np.random.default_rng(0))
+    return np.bincount(LABELS[order], minlength=4), order
+
+
+def test_without_balance_every_clip_comes_once():
+    counts, order = shares(0.0)
+    assert counts.tolist() == [400, 100, 0, 25]
+    assert sorted(order) == list(range(525))
+
+
+def test_full_balance_draws_all_labels_equally_and_each_clip_evenly():
+    counts, order = shares(1.0)
+    assert counts.tolist() == [175, 175, 0, 175]
+    of_scarce = np.bincount(order)[LABELS == 3]
+    assert of_scarce.min() == of_scarce.max() == 7
+    assert np.bincount(order)[LABELS == 0].max() == 1
+
+
+def test_half_balance_follows_the_square_root_of_the_counts():
+    counts, _ = shares(0.5)
+    np.testing.assert_allclose(counts[[0, 1, 3]] / counts[3], [4.0, 2.0, 1.0], rtol=0.05)
+
+
+@pytest.fixture
+def feed(tones):
+    feeds = []
+
+    def make(seed=0):
+        feeds.append(
+            Feed(
+                tones.split("train"),
+                tones.noise("train"),
+                FeatureSpec(),
+                AugmentationSettings(),
+                batch_size=20,
+                class_balance=0.5,
+                seed=seed,
+            )
+        )
+        return feeds[-1]
+
+    yield make
+    for each in feeds:
+        each.close()
+
+
+def batches(feed, phase, epoch):
+    return [(features.copy(), labels.copy()) for features, labels in feed.epoch(phase, epoch)]
+
+
+def test_one_seed_gives_one_epoch(feed):
+    first, again = batches(feed(), 0, 3), batches(feed(), 0, 3)
+    assert len(first) == feed().steps > 3
+    for (a, la), (b, lb) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(la, lb)
+    assert first[0][0].dtype == np.int8
+    assert first[0][0].shape == (20, 49, 10)
+
+
+@pytest.mark.parametrize("other", [(1, 0, 3), (0, 1, 3), (0, 0, 4)])
+def test_seed_phase_and_epoch_each_change_it(feed, other):
+    seed, phase, epoch = other
+    assert not np.array_equal(batches(feed(), 0, 3)[0][0], batches(feed(seed), phase, epoch)[0][0])
+
+
+def test_normalized_columns_have_mean_0_and_deviation_1(tones):
+    spec, split = FeatureSpec(), tones.split("train")
+    calibrated = spec.normalized(*column_statistics(split, spec))
+    values = float_features(split.clips, calibrated).reshape(-1, spec.columns)
+    np.testing.assert_allclose(values.mean(axis=0), 0, atol=2e-3)
+    np.testing.assert_allclose(values.std(axis=0), 1, atol=2e-3)
+    assert calibrated.scale == 1 / 32

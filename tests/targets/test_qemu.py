@@ -212,7 +212,7 @@ int main(void) { return use(kws_qemu_open(5) + 1); }
 def test_clang_makes_the_same_program(program: Program, tool: Callable[[str, str], str]) -> None:
     tool("clang", f"{APT_GET} clang")
     for cpu in BOARDS:
-        result = run(program(HELLO, cpu, compiler="clang"))
+        result = run(program("#include <string.h>\n" + HELLO, cpu, compiler="clang"))
         assert (result.stdout, result.exit_code) == ("hello, -2147483648 007fff", 42)
 
 

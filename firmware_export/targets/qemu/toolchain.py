@@ -41,18 +41,20 @@ def _run(command: Sequence[str], what: str) -> str:
     return done.stdout + done.stderr
 
 
-def _system_headers(linker: str) -> list[str]:
+def _library_headers(linker: str) -> list[str]:
     """Where the C library's headers are, for a compiler that does not come with one for this target."""
     listing = _run([linker, "-E", "-v", "-x", "c", "/dev/null"], f"asking {linker} for its headers")
-    listed = listing.partition("search starts here:\n#include <...>")[2].partition("End of search list")[0]
-    return [f"-isystem{line.strip()}" for line in listed.splitlines()[1:] if not re.search(r"/gcc/.*/include", line)]
+    listed = listing.partition("#include <...> search starts here:\n")[2].partition("End of search list")[0]
+    folders = [Path(line.strip()).resolve() for line in listed.splitlines()]
+    # gcc's own headers (stdint.h, arm_acle.h) are for gcc alone
+    return [f"-isystem{folder}" for folder in folders if "gcc" not in folder.parts]
 
 
 def _compiler_flags(compiler: str, linker: str, board: Board) -> list[str]:
     flags = ["-mthumb", *board.compiler_flags, "-ffunction-sections", "-fdata-sections", "-fno-common"]
     if "clang" in Path(compiler).name:
         # clang's objects keep gcc's layout of enumerations, so that both link with the same library
-        return ["--target=arm-none-eabi", *flags, "-fshort-enums", *_system_headers(linker)]
+        return ["--target=arm-none-eabi", *flags, "-fshort-enums", *_library_headers(linker)]
     return flags
 
 

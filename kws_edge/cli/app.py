@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Keyword spotting for microcontrollers: from recordings to firmware that was proved on the host.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # settings tables are named [in brackets], which rich takes for markup
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -16,7 +16,7 @@ def show(
     bundle: Annotated[Path, typer.Argument(help="The bundle to look at.", metavar="BUNDLE", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Print what a bundle holds, after checking every file against its hash."""
+    """Print what a bundle holds. Every file is checked against its hash first."""
     from kws_edge.bundle import read_bundle
 
     description = _describe(read_bundle(bundle))

@@ -32,7 +32,7 @@ def verify(
     ] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Run a bundle on recordings in every interpreter; exit code 1 if a check fails."""
+    """Run a bundle in every interpreter. Exit code 1 if int8 loses too much or TFLM differs from the reference."""
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle

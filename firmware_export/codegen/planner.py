@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_export.codegen.calls import Call, Sharing
 from firmware_export.codegen.ir import Tensor
@@ -57,10 +57,11 @@ def plan(program: Program, source: str) -> Plan:
     assert best is not None
     if best_bytes > MOST_ARENA_BYTES:
         raise ExportError(f"{source}: its activations take {best_bytes} bytes; {MOST_ARENA_BYTES} are the most")
-    reversed_calls = set()
-    for (dead, born), (call, rule) in rules.items():
-        if rule.above is not None and best[born] > best[dead] and best[born] < best[dead] + buffers[dead].size:
-            reversed_calls.add(call)
+    reversed_calls = {
+        call
+        for (dead, born), (call, rule) in rules.items()
+        if not _clear(best[born], buffers[born].size, best[dead], buffers[dead].size, replace(rule, above=None), True)
+    }
     return Plan(
         offsets={tensor: best[number] for tensor, number in tensors.items()},
         scratch={call: best[number] for call, number in scratch.items()},

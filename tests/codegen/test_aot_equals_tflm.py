@@ -1,0 +1,56 @@
+"""The promise of the ahead-of-time engine: the compiled C computes what TensorFlow Lite Micro computes, bit for bit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from random_networks import random_network
+from tflm import inputs_for, tflm_outputs
+
+from firmware_export.codegen.compiled import KERNEL_SOURCES, compile_network
+from firmware_export.codegen.host import HostNetwork
+
+FAST, ALL = 60, 2000
+INPUTS = 6
+
+
+@pytest.fixture(autouse=True)
+def needs(tool: Callable[[str, str], str], package: Callable[[str, str], None]) -> None:
+    tool("cc", "apt-get install gcc")
+    package("tflite_micro", "pip install 'kws-edge[train]'")
+
+
+def differences(seed: int, forms: tuple[str, ...], calls: Counter[str]) -> int:
+    """Outputs of random network `seed` that differ from TFLM's in any of `forms`."""
+    model = random_network(seed)
+    network = compile_network(model, source=f"random network {seed}")
+    inputs = inputs_for(network.network, INPUTS, seed)
+    expected = tflm_outputs(model, inputs, network.network.input.shape)
+    calls.update(call.function for call in network.program.calls)
+    calls["distinct"] += len(np.unique(expected, axis=0)) > 1
+    wrong = 0
+    for form in forms:
+        with HostNetwork(network, form=form) as host:
+            wrong += int((host.run(inputs) != expected).sum())
+    return wrong
+
+
+def test_random_networks_equal_tflm() -> None:
+    """Both forms of every kernel in turn."""
+    calls: Counter[str] = Counter()
+    wrong = {seed: differences(seed, (("portable", "dsp")[seed % 2],), calls) for seed in range(FAST)}
+    assert {seed: count for seed, count in wrong.items() if count} == {}
+    assert calls["distinct"] > FAST * 0.6, "most networks must tell their inputs apart"
+
+
+@pytest.mark.slow
+def test_2000_random_networks_equal_tflm() -> None:
+    calls: Counter[str] = Counter()
+    wrong = {seed: differences(seed, ("portable", "dsp"), calls) for seed in range(1000, 1000 + ALL)}
+    assert {seed: count for seed, count in wrong.items() if count} == {}
+    assert calls["distinct"] > ALL * 0.6
+    kernels = {name.removesuffix(".c") for name in KERNEL_SOURCES}
+    assert kernels - set(calls) <= {"kws_elementwise", "kws_pool"}, "every kernel must have been met"

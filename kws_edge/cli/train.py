@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kws_edge.errors import BundleError, DependencyError, SettingsError
+from kws_edge.native_notices import without_native_notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,8 @@ def _train(
 
     # TensorFlow says on import what it lacks (a GPU); nobody who trains 20,000 parameters misses it
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from kws_edge.training.pipeline import train as train_bundle
+    with without_native_notices():
+        from kws_edge.training.pipeline import train as train_bundle
 
     with TrainingDisplay() as display:
         reporters: list[Callable[[EpochReport], None]] = [display]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kws_edge.errors import SettingsError
+from kws_edge.native_notices import without_native_notices
 from kws_edge.settings import from_mapping
 from kws_edge.spec import FeatureSpec, ModelSettings
 
@@ -64,7 +65,8 @@ class KerasInterpreter:
 
 def keras_interpreter(bundle: Bundle, *, quantized: bool) -> KerasInterpreter:
     """The Keras network of `bundle` behind `run`: the quantized form, whose weights became int8, or the float one."""
-    from kws_edge.models.network import load_weights
+    with without_native_notices():  # TensorFlow says on import which GPU it lacks
+        from kws_edge.models.network import load_weights
 
     form: Literal["float", "quantized"] = "quantized" if quantized else "float"
     model = build_model(

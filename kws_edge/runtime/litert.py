@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kws_edge.errors import ConversionError
+from kws_edge.native_notices import without_native_notices
 from kws_edge.runtime.protocol import Values, model_rows
 from kws_edge.tflite_file import summarize
 
@@ -22,7 +23,8 @@ class TfLiteInterpreter:
         self.output = summary.output
         self._interpreter = interpreter
         try:
-            interpreter.allocate_tensors()
+            with without_native_notices():
+                interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ConversionError(f"{name} cannot run this model: {error}") from error
         self._input_index = interpreter.get_input_details()[0]["index"]

@@ -1,0 +1,17 @@
+#include "kws_engine.h"
+#include "kws_network.h"
+
+kws_status kws_engine_init(void *arena) {
+  if (arena == NULL) {
+    return KWS_ERROR_NULL;
+  }
+  return KWS_OK;
+}
+
+kws_status kws_engine_run(const int8_t *features, int8_t *logits, void *arena) {
+  /* the spotter aligned the arena, so a pointer is all that can be wrong */
+  if (kws_network_run(features, logits, arena) != KWS_NETWORK_OK) {
+    return KWS_ERROR_NULL;
+  }
+  return KWS_OK;
+}

@@ -265,6 +265,12 @@ def test_bad_requests_say_what_to_do(program: Program, tmp_path: Path) -> None:
         run(elf, inputs=(tmp_path / "absent",))
 
 
+def test_building_tells_its_progress(program: Program) -> None:
+    told: list[tuple[int, int]] = []
+    program(HELLO, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_a_missing_tool_is_answered_with_its_installation(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def require_tool(program: str) -> str:
 
 
 def _run(command: Sequence[str], what: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    # messages in English: one of them is read
+    english = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=english)
     if done.returncode:
         raise FirmwareError(f"{what} failed:\n{(done.stderr or done.stdout).strip()}")
     return done.stdout + done.stderr
@@ -76,6 +79,7 @@ def build(
     compiler: str = _LINKER,
     flags: Sequence[str] = (),
     libraries: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Elf:
     """Compile and link a program that `run` boots; one of `sources` defines ``int main(void)`` (see kws_qemu.h).
 
@@ -84,6 +88,7 @@ def build(
     `optimization` is the compiler's option. `defines` are ``NAME`` or ``NAME=value``, `include` folders beyond the
     harness' own. `compiler` is arm-none-eabi-gcc or a clang; arm-none-eabi-gcc links. `libraries` are names for the
     linker (``m``) in front of the small C library. Nothing sets up a heap: a program that allocates does not link.
+    `progress(done, total)` is told after each file.
 
     Raises DependencyError for a missing compiler, FirmwareError with the compiler's words when it refuses.
     """
@@ -106,13 +111,16 @@ def build(
     ]
     objects: list[str] = []
     # the harness is compiled in one way whatever is asked for the program, so its share never blurs a comparison
-    for command, source in [
+    steps = [
         *((ours, HERE / name) for name in ("startup.c", "semihosting.c")),
         *((theirs, source) for source in sources),
-    ]:
+    ]
+    for command, source in steps:
         target = folder / f"{len(objects)}-{source.name}.o"
         _run([*command, "-c", str(source), "-o", str(target)], f"compiling {source} for {cpu}")
         objects.append(str(target))
+        if progress is not None:
+            progress(len(objects), len(steps))
     script, map_path = folder / "board.ld", folder / "program.map"
     script.write_text(_linker_script(board))
     _run(

@@ -1,9 +1,10 @@
 """Decode a corpus once: clips and background as memory-mapped int16, found again by the content of the recordings.
 
     CACHE/corpora/<key>/clips.int16        int16[n, clip_samples], little endian, one row per readable clip
-    CACHE/corpora/<key>/background.int16   the background recordings, end to end CACHE/corpora/<key>/index.json
-    names, lengths, what was skipped and why CACHE/corpora/stamps/<stamp>           the content key of a folder whose
-    files look exactly like this to the file system
+    CACHE/corpora/<key>/background.int16   the background recordings, end to end
+    CACHE/corpora/<key>/index.json         names, lengths, what was skipped and why
+    CACHE/corpora/<key>/source.json        the folder they came from, its rate and clip length
+    CACHE/corpora/stamps/<stamp>           the key of a folder whose files look exactly like this to the file system
 
 The key is a hash of every byte of every recording. Hashing 200 MB takes a second or two, so the stamp (each file's
 name, size, inode, modification and change time) remembers the answer: no program can alter a file and keep its change
@@ -16,9 +17,11 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +79,7 @@ def decoded_corpus(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> DecodedCorpus:
-    """Every recording of `layout` at `sample_rate_hz`, clips fitted to `clip_samples`: from the cache, or decoded into
-    it.
+    """Every recording of `layout` at `sample_rate_hz`, clips fitted to `clip_samples`; from the cache if it has them.
 
     `progress(done, total)` counts files and is called only while decoding. A cache that cannot be written costs time,
     not the result: the clips are then held in memory and `cache_problem` says why.
@@ -96,16 +98,29 @@ def decoded_corpus(
     found = _open_entry(entry, content_key, clip_samples)
     if found is not None:
         return found
+    source = json.dumps([str(layout.folder.resolve()), sample_rate_hz, clip_samples])
     try:
         with replacing_folder(entry) as partial:
             _decode_into(partial, layout, sample_rate_hz, clip_samples, progress)
+            (partial / "source.json").write_text(source, encoding="ascii")
         problem = None
     except StorageError as error:
         problem = str(error)
     found = _open_entry(entry, content_key, clip_samples)  # perhaps another process was first
     if found is not None:
+        _forget_older(root, entry, source)
         return found
     return _decode_in_memory(layout, content_key, sample_rate_hz, clip_samples, progress, problem)
+
+
+def _forget_older(root: Path, entry: Path, source: str) -> None:
+    """Remove what the same folder once held, lest every edit leave a copy of the corpus; open maps stay valid."""
+    with suppress(OSError):  # another process may be doing the same
+        for kept in root.glob("*/source.json"):
+            # a folder whose name begins with a dot is being written
+            old = kept.parent != entry and not kept.parent.name.startswith(".")
+            if old and kept.read_text(encoding="ascii") == source:
+                shutil.rmtree(kept.parent, ignore_errors=True)
 
 
 def _content_key(layout: Layout, root: Path) -> str:

@@ -1,5 +1,4 @@
-"""Speak words with eSpeak NG, in a process of its own: `python -m kws_edge.corpus.espeak < job.json` writes a job's
-clips.
+"""Speak words with eSpeak NG, in a process of its own: `python -m kws_edge.corpus.espeak < job.json` writes the clips.
 
 Its own process for two reasons: the library keeps state from word to word, so only a fresh one gives the same samples
 for the same job; and eSpeak NG is GPL-3, which an optional program beside ours may be.

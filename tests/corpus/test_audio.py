@@ -131,7 +131,15 @@ def test_a_truncated_wav_is_refused_with_what_is_missing(tmp_path: Path) -> None
         decode(tmp_path / "a.wav", 8000)
 
 
-@pytest.mark.parametrize("suffix", [".flac", ".ogg"])
+def test_a_truncated_wav_with_an_odd_chunk_before_its_sound_is_refused(tmp_path: Path) -> None:
+    plain = wav_bytes(np.ones(8000, np.int16), 8000)
+    chunk = b"LIST" + struct.pack("<I", 7) + b"INFOabc\0"
+    (tmp_path / "a.wav").write_bytes(plain[:36] + chunk + plain[36:-10])
+    with pytest.raises(CorpusError, match="promises 10 bytes more"):
+        decode(tmp_path / "a.wav", 8000)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg", ".mp3"])
 def test_a_truncated_compressed_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 16000), 8000)

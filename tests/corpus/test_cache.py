@@ -92,7 +92,8 @@ def test_a_folder_that_changed_just_now_is_not_remembered_by_its_stamp(make_corp
 def test_a_renamed_file_is_another_corpus(make_corpus, tmp_path: Path) -> None:
     folder, cache = make_corpus(WORDS), tmp_path / "cache"
     first, _ = open_corpus(folder, cache)
-    (folder / "yes" / "a_1.wav").rename(folder / "yes" / "c_1.wav")
+    # its place in the order stays the same
+    (folder / "yes" / "a_1.wav").rename(folder / "yes" / "aa_1.wav")
     renamed, decoded = open_corpus(folder, cache)
     assert decoded == 5 and renamed.content_key != first.content_key
 
@@ -109,12 +110,27 @@ def test_a_damaged_entry_is_made_anew(make_corpus, tmp_path: Path) -> None:
     folder, cache = make_corpus(WORDS), tmp_path / "cache"
     first, _ = open_corpus(folder, cache)
     wanted = np.array(first.clips)
-    for damage in (lambda p: (p / "clips.int16").write_bytes(b"short"), lambda p: (p / "index.json").write_text("{")):
+    for name, damage in (("clips.int16", b"short"), ("clips.int16", wanted.tobytes() + b"x"), ("index.json", b"{")):
         (entry,) = [path for path in (cache / "corpora").iterdir() if path.name != "stamps"]
-        damage(entry)
+        (entry / name).write_bytes(damage)
         mended, decoded = open_corpus(folder, cache)
         assert decoded == 5 and np.array_equal(mended.clips, wanted)
         assert open_corpus(folder, cache)[1] == 0
+
+
+def test_an_edited_folder_leaves_no_old_clips_behind_and_others_keep_theirs(make_corpus, tmp_path: Path) -> None:
+    folder, other, cache = make_corpus(WORDS), make_corpus(WORDS, name="other"), tmp_path / "cache"
+    soundfile.write(other / "yes" / "c_1.wav", np.ones(10), 8000)
+    mapped, _ = open_corpus(folder, cache)
+    open_corpus(folder, cache, 16000, 16000)
+    open_corpus(other, cache)
+    for length in (10, 20):
+        soundfile.write(folder / "yes" / "c_1.wav", np.zeros(length), 8000)
+        assert open_corpus(folder, cache)[1] == 6
+    assert len(list((cache / "corpora").glob("*/index.json"))) == 3
+    assert open_corpus(other, cache)[1] == 0 and open_corpus(folder, cache)[1] == 0
+    # who had them mapped keeps them
+    assert np.array_equal(mapped.clips[0], soundfile.read(folder / "no" / "a_1.wav", dtype="int16")[0])
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(make_corpus, unwritable: Path) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration corpus: spoken by many voices, split by voice, the same for the same seed, never over other files."""
+"""The demonstration corpus: many voices, split by voice, the same for the same seed, never over other files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from kws_edge.corpus import load_corpus
-from kws_edge.corpus.espeak import variants
+from kws_edge.corpus.espeak import ACCENTS, Espeak, Utterance, variants
 from kws_edge.corpus.synthesis import cached_corpus, default_corpus, synthesize_corpus
 from kws_edge.errors import CorpusError, DependencyError, StorageError
 from kws_edge.spec import CorpusSettings
@@ -131,6 +131,19 @@ def test_words_that_cannot_be_are_refused(tmp_path: Path, words: tuple[str, ...]
     with pytest.raises(CorpusError, match=message):
         synthesize_corpus(tmp_path / "a", words, (), clips_per_word=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_makes_no_sound_is_refused_and_every_accent_has_every_voice() -> None:
+    espeak = Espeak()
+
+    def say(text: str, voice: str) -> int:
+        return len(espeak.speak(Utterance("a.wav", text, voice, 200, 50, 50, 0.5, -3.0, -60.0, 1), 200))
+
+    with pytest.raises(CorpusError, match=r"says nothing for '…'; choose a word of letters"):
+        say("…", "en+f1")
+    with pytest.raises(CorpusError, match="no voice"):
+        say("yes", "xx-nowhere+f1")
+    assert min(say("yes", f"{accent}+{variant}") for accent in ACCENTS for variant in variants()) > 1000
 
 
 def test_a_full_disk_leaves_nothing_half_written(small_disk) -> None:

@@ -104,6 +104,19 @@ def test_the_cross_compiler_has_no_complaint(
     subprocess.run(command, cwd=sources, check=True)
 
 
+def test_the_array_is_aligned_where_the_compiler_would_not_do_it_by_itself(
+    sources: Path, tool: Callable[[str, str], str]
+) -> None:
+    """On x86 a large array is aligned anyway; on Cortex-M it lies on 4 bytes unless told otherwise."""
+    compiler = tool("arm-none-eabi-gcc", INSTALL["arm-none-eabi-gcc"])
+    command = [compiler, "-mcpu=cortex-m4", "-mthumb", "-Os", "-fdata-sections", *C99, "-c", "kws_model.c"]
+    subprocess.run([*command, "-o", "kws_model.o"], cwd=sources, check=True)
+    inspect = [tool("arm-none-eabi-objdump", INSTALL["arm-none-eabi-gcc"]), "-h", "kws_model.o"]
+    listing = subprocess.run(inspect, cwd=sources, check=True, capture_output=True, text=True).stdout
+    section = next(line for line in listing.splitlines() if line.split()[1:2] == [".rodata.kws_model"])
+    assert section.split()[-1] == "2**4"
+
+
 def test_the_same_bundle_gives_the_same_text(model: FirmwareModel) -> None:
     assert render_header(model) == render_header(dataclasses.replace(model))
 

@@ -71,8 +71,8 @@ class TestSoundBundle:
                 assert set(report[table][first]) == names - {first}
                 assert all(report[table][first][second] == report[table][second][first] for second in names - {first})
 
-    def test_the_quantized_keras_form_is_within_one_step(self, verification: Verification) -> None:
-        assert verification.parity["keras_qat", "litert_reference"].largest_lsb <= 1
+    def test_keras_and_the_kernels_are_within_two_steps(self, verification: Verification) -> None:
+        assert verification.parity["keras_qat", "litert_reference"].largest_lsb <= 2
         assert verification.parity["keras_float", "litert_float"].largest_lsb <= 1
 
     def test_every_field_of_the_report_is_documented(self, verification: Verification) -> None:

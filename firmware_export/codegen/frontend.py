@@ -51,6 +51,8 @@ def _config(tables: FrontendTables) -> str:
         "WITH_LOG_SPECTROGRAM": int(spec.kind == "log_spectrogram"),
         "WITH_WAVEFORM": int(spec.kind == "waveform"),
         "WITH_APPEND_ENERGY": int(mfcc and spec.append_energy),
+        "FIXED_PLAN": 1,
+        "RADIX4_PASSES": radices[1:].count(4),
         "WITH_RADIX2": int(2 in radices),
         "WITH_RADIX5": int(5 in radices),
     }
@@ -150,8 +152,8 @@ def _source(tables: FrontendTables) -> str:
         transform_arrays = [
             ("window", "int16_t", spectrum.window),
             ("order", "uint16_t", plan.order),
-            ("radix4_twiddles", "kws_complex", plan.radix4_twiddles),
-            ("split_twiddles", "kws_complex", plan.split_twiddles),
+            ("radix4_twiddles", "kws_rotation", plan.radix4_twiddles),
+            ("split_twiddles", "kws_rotation", plan.split_twiddles),
         ]
     fields |= {name: name for name, _, values in arrays if values.size}
     transform |= {name: name for name, _, values in transform_arrays if values.size}
@@ -215,11 +217,11 @@ def _initializer(members: list[tuple[str, Any]]) -> str:
 
 
 def _array(name: str, kind: str, values: NDArray[Any]) -> str:
-    if kind == "kws_complex":
+    if kind == "kws_rotation":
         texts = [f"{{{_number(re, 'int32_t')}, {_number(im, 'int32_t')}}}" for re, im in values]
     else:
         texts = [_number(value, kind) for value in values.ravel()]
-    per_line = _VALUES_PER_LINE // (3 if kind in ("kws_complex", "int64_t") else 1)
+    per_line = _VALUES_PER_LINE // (3 if kind in ("kws_rotation", "int64_t") else 1)
     lines = [", ".join(texts[start : start + per_line]) for start in range(0, len(texts), per_line)]
     body = ",\n    ".join(lines)
     return f"static const {kind} {name}[{len(texts)}] = {{\n    {body}}};\n"

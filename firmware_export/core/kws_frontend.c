@@ -3,65 +3,38 @@
 #if KWS_FRONTEND_WITH_MFCC || KWS_FRONTEND_WITH_LOG_SPECTROGRAM
 
 /* Base 2 logarithm in Q20. Energies below the floor have the floor's; energies are below 2^63. */
-static int32_t floored_log2(const kws_frontend_tables *tables, int64_t energy) {
-  const uint32_t upper = (uint32_t)((uint64_t)energy >> 32);
-  const uint32_t lower = (uint32_t)energy;
-  uint32_t mantissa;
-  int32_t exponent;
-  if (energy < tables->energy_floor) {
-    return tables->floor_log2;
-  }
-  if (upper != 0) {
-    const uint32_t zeros = kws_leading_zeros(upper);
-    mantissa = (upper << zeros) | (lower >> (32u - zeros));
-    exponent = 63 - (int32_t)zeros;
-  } else {
-    const uint32_t zeros = kws_leading_zeros(lower);
-    mantissa = lower << zeros;
-    exponent = 31 - (int32_t)zeros;
-  }
+static inline int32_t floored_log2(const kws_frontend_tables *tables, int64_t energy) {
+  const uint32_t high_word = (uint32_t)((uint64_t)energy >> 32);
+  const uint32_t low_word = (uint32_t)energy;
+  const uint32_t upper = high_word != 0 ? high_word : low_word;
+  const uint32_t lower = high_word != 0 ? low_word : 0;
+  /* 0 has no leading one; it is below the floor anyway */
+  const uint32_t zeros = kws_leading_zeros(upper | 1u);
+  const uint32_t exponent = (high_word != 0 ? 63u : 31u) - zeros;
+  const uint32_t mantissa = (upper << zeros) | ((lower >> 1) >> (31u - zeros));
   const uint16_t *chord = tables->log2_chords + ((mantissa >> 25) & 63u);
   const uint32_t fraction = (mantissa >> 9) & 0xFFFFu;
   const uint32_t value = ((uint32_t)chord[0] << 16) + (uint32_t)(chord[1] - chord[0]) * fraction;
-  return (int32_t)(((uint32_t)exponent << 20) + (value >> 11));
+  return energy < tables->energy_floor ? tables->floor_log2 : (int32_t)((exponent << 20) + (value >> 11));
 }
+
+#endif
+
+#if KWS_FRONTEND_WITH_LOG_SPECTROGRAM || KWS_FRONTEND_WITH_WAVEFORM || KWS_FRONTEND_DELTAS > 0
+
+static int8_t clipped_int64(int64_t value) { return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value); }
 
 #endif
 
 #if KWS_FRONTEND_WITH_LOG_SPECTROGRAM || KWS_FRONTEND_WITH_WAVEFORM
 
 static int8_t scaled_column(const kws_frontend_tables *tables, uint32_t column, int32_t value) {
-  return kws_clip_int8(((int64_t)value * tables->gains[column] + tables->bias[column]) >> tables->shift);
+  return clipped_int64(((int64_t)value * tables->gains[column] + tables->bias[column]) >> tables->shift);
 }
 
 #endif
 
 #if KWS_FRONTEND_WITH_MFCC
-
-typedef struct {
-  /* sum of the powers, and of the powers weighted by the rising side, halved */
-  int64_t total;
-  int64_t rising;
-} kws_segment;
-
-/* Bins from first to before end, which lie between two edges. */
-static inline kws_segment segment_energy(const kws_frontend_tables *tables, const kws_complex *bins, uint32_t first,
-                                         uint32_t end) {
-  kws_segment segment = {0, 0};
-  for (uint32_t bin = first; bin < end; ++bin) {
-    const kws_complex value = bins[bin];
-    const int16_t weight = tables->mel_rising[bin];
-    segment.total += (int64_t)value.re * value.re;
-    segment.total += (int64_t)value.im * value.im;
-    segment.rising += (int64_t)value.re * kws_multiply_q16(value.re, weight);
-    segment.rising += (int64_t)value.im * kws_multiply_q16(value.im, weight);
-  }
-  return segment;
-}
-
-static int16_t log16(const kws_frontend_tables *tables, int64_t energy) {
-  return (int16_t)kws_multiply_q16(floored_log2(tables, energy) - tables->log_centre, tables->log_gain);
-}
 
 #if KWS_FRONTEND_WITH_APPEND_ENERGY
 
@@ -76,35 +49,67 @@ static int64_t energy_between(const kws_complex *bins, uint32_t first, uint32_t 
 
 #endif
 
-/* Logarithms of the mel energies: between two edges the falling side of one filter is what the rising side of the
- * next leaves of the power. */
-static void mel_logs(const kws_frontend_tables *tables, const kws_complex *bins, int16_t *logs) {
-  const uint32_t bands = tables->mel_bands;
-  const uint16_t *edges = tables->mel_edges;
-  kws_segment below = segment_energy(tables, bins, edges[0], edges[1]);
-  for (uint32_t band = 0; band < bands; ++band) {
-    const kws_segment above = segment_energy(tables, bins, edges[band + 1], edges[band + 2]);
-    logs[band] = log16(tables, 2 * (below.rising - above.rising) + above.total);
-    below = above;
-  }
+/* Between two edges the falling side of one filter is what the rising side of the next leaves of the power.
+ * energies: the falling side below the first filter, which nobody wants; [mel_bands]; the frame's where the spec
+ * appends it. */
+static void mel_energies(const kws_frontend_tables *tables, const kws_complex *bins, int64_t *energies) {
+  const uint16_t *edge = tables->mel_edges;
+  const uint16_t *last_edge = edge + tables->mel_bands + 1u;
+  const kws_complex *bin = bins + *edge;
+  const int16_t *weight = tables->mel_rising + *edge;
+  int64_t risen = 0;
 #if KWS_FRONTEND_WITH_APPEND_ENERGY
   if (tables->append_energy != 0) {
-    logs[bands] = log16(tables, energy_between(bins, 0, tables->transform.points + 1u));
+    energies[tables->mel_bands + 1u] = energy_between(bins, 0, tables->transform.points + 1u);
   }
 #endif
+  for (; edge != last_edge; ++edge) {
+    int64_t total = 0;
+    int64_t rising = 0;
+    for (uint32_t count = (uint32_t)edge[1] - edge[0]; count != 0; --count) {
+      const kws_complex value = kws_walk_complex(&bin, 1);
+      const int16_t share = *weight++;
+      total += (int64_t)value.re * value.re;
+      total += (int64_t)value.im * value.im;
+      rising += (int64_t)value.re * kws_multiply_q16(value.re, share);
+      rising += (int64_t)value.im * kws_multiply_q16(value.im, share);
+    }
+    /* a rising sum is halved by its Q15 weights */
+    rising *= 2;
+    *energies++ = risen + total - rising;
+    risen = rising;
+  }
 }
 
-static int64_t cepstral_sum(const int16_t *matrix_row, const int16_t *logs, uint32_t inputs) {
-  int64_t sum = 0;
-  for (uint32_t input = 0; input < inputs; input += 2) {
+/* logs: [count] */
+static void mel_logs(const kws_frontend_tables *tables, const int64_t *energies, uint32_t count, int16_t *logs) {
+  const int32_t centre = tables->log_centre;
+  const int16_t gain = tables->log_gain;
+  for (const int64_t *end = energies + count; energies != end; ++energies) {
+    *logs++ = (int16_t)kws_multiply_q16(floored_log2(tables, *energies) - centre, gain);
+  }
+}
+
+/* Weighted sums of the logarithms for two columns at once, whose weights lie one row of the matrix apart. */
+static inline void cepstral_sums(const int16_t *weights, uint32_t apart, const int16_t *logs, uint32_t inputs,
+                                 int64_t sums[2]) {
+  const int16_t *end = logs + inputs;
+  int64_t first = 0;
+  int64_t second = 0;
+  for (; logs != end; logs += 2, weights += 2) {
 #if KWS_FRONTEND_USE_DSP
-    sum = __smlald(kws_load_pair(matrix_row + input), kws_load_pair(logs + input), sum);
+    const int32_t pair = kws_load_pair(logs);
+    first = __smlald(kws_load_pair(weights), pair, first);
+    second = __smlald(kws_load_pair(weights + apart), pair, second);
 #else
-    sum += matrix_row[input] * logs[input];
-    sum += matrix_row[input + 1] * logs[input + 1];
+    first += weights[0] * logs[0];
+    first += weights[1] * logs[1];
+    second += weights[apart] * logs[0];
+    second += weights[apart + 1] * logs[1];
 #endif
   }
-  return sum;
+  sums[0] = first;
+  sums[1] = second;
 }
 
 #if KWS_FRONTEND_DELTAS > 0
@@ -130,22 +135,36 @@ static void delta_columns(kws_frontend *frontend, uint32_t column, int32_t value
     }
     value = causal_delta(frontend->history[order], column, value);
     row[tables->statics + place] =
-        kws_clip_int8(((int64_t)value * tables->delta_gains[place] + tables->delta_bias[place]) >> tables->delta_shift);
+        clipped_int64(((int64_t)value * tables->delta_gains[place] + tables->delta_bias[place]) >> tables->delta_shift);
   }
 }
 
 #endif
 
+static inline void write_cepstrum(kws_frontend *frontend, uint32_t column, int64_t sum, int8_t *row) {
+  const kws_frontend_tables *tables = frontend->tables;
+  row[column] = kws_clip_int8(kws_shift_right(sum + tables->bias[column], tables->shift));
+#if KWS_FRONTEND_DELTAS > 0
+  delta_columns(frontend, column, (int32_t)(sum >> tables->history_shift), row);
+#endif
+}
+
 static void cepstral_columns(kws_frontend *frontend, int8_t *row) {
   const kws_frontend_tables *tables = frontend->tables;
-  const int16_t *matrix_row = tables->matrix;
-  for (uint32_t column = 0; column < tables->statics; ++column) {
-    const int64_t sum = cepstral_sum(matrix_row, frontend->logs, tables->inputs);
-    row[column] = kws_clip_int8((sum + tables->bias[column]) >> tables->shift);
-#if KWS_FRONTEND_DELTAS > 0
-    delta_columns(frontend, column, (int32_t)(sum >> tables->history_shift), row);
-#endif
-    matrix_row += tables->inputs;
+  const uint32_t statics = tables->statics;
+  const uint32_t inputs = tables->inputs;
+  const int16_t *weights = tables->matrix;
+  uint32_t column = 0;
+  int64_t sums[2];
+  for (; column + 1 < statics; column += 2) {
+    cepstral_sums(weights, inputs, frontend->logs, inputs, sums);
+    write_cepstrum(frontend, column, sums[0], row);
+    write_cepstrum(frontend, column + 1, sums[1], row);
+    weights += 2 * inputs;
+  }
+  if (column != statics) {
+    cepstral_sums(weights, 0, frontend->logs, inputs, sums);
+    write_cepstrum(frontend, column, sums[0], row);
   }
 #if KWS_FRONTEND_DELTAS > 0
   frontend->started = true;
@@ -156,12 +175,12 @@ static void cepstral_columns(kws_frontend *frontend, int8_t *row) {
 
 #if KWS_FRONTEND_TRANSFORM_LENGTH > 0
 
-static void write_row(kws_frontend *frontend, int8_t *row) {
+void kws_frontend_row(kws_frontend *frontend, int8_t *row) {
   const kws_frontend_tables *tables = frontend->tables;
-  kws_transform(&tables->transform, frontend->samples, frontend->bins);
 #if KWS_FRONTEND_WITH_MFCC
   if (tables->kind == KWS_FRONTEND_MFCC) {
-    mel_logs(tables, frontend->bins, frontend->logs);
+    mel_energies(tables, frontend->bins, frontend->energies);
+    mel_logs(tables, frontend->energies + 1, tables->mel_bands + (uint32_t)tables->append_energy, frontend->logs);
     cepstral_columns(frontend, row);
     return;
   }
@@ -225,7 +244,8 @@ size_t kws_frontend_push(kws_frontend *frontend, const int16_t *samples, size_t 
   memcpy(frontend->samples + 1 + frontend->filled, samples + ignored, taken * sizeof(int16_t));
   frontend->filled += (uint32_t)taken;
   if (taken == missing) {
-    write_row(frontend, row);
+    kws_transform(&tables->transform, frontend->samples, frontend->bins);
+    kws_frontend_row(frontend, row);
     advance(frontend);
     *due = true;
   }

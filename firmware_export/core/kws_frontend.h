@@ -90,6 +90,7 @@ typedef struct {
   /* the sample before the window, the window, zeros up to the length of the transform */
   int16_t samples[KWS_FRONTEND_TRANSFORM_LENGTH + 2];
   kws_complex bins[KWS_FRONTEND_TRANSFORM_LENGTH / 2 + 1];
+  int64_t energies[KWS_FRONTEND_CEPSTRUM_INPUTS + 1];
   int16_t logs[KWS_FRONTEND_CEPSTRUM_INPUTS];
 #endif
 } kws_frontend;
@@ -101,6 +102,9 @@ void kws_frontend_start(kws_frontend *frontend, const kws_frontend_tables *table
  * samples: [count], at the rate of the spec. row: [columns], written only when *due becomes true.
  * Returns how many samples were taken: all of them, unless a row is due before. */
 size_t kws_frontend_push(kws_frontend *frontend, const int16_t *samples, size_t count, int8_t *row, bool *due);
+
+/* The row of the transform in frontend->bins: what follows kws_transform, for callers that bring their own. */
+void kws_frontend_row(kws_frontend *frontend, int8_t *row);
 
 /* All rows of one recording, from a fresh start; returns how many. rows: [1 + (count - window) / stride][columns]. */
 size_t kws_frontend_clip(kws_frontend *frontend, const kws_frontend_tables *tables, const int16_t *samples,

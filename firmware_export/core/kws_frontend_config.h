@@ -15,6 +15,9 @@
 #define KWS_FRONTEND_WITH_LOG_SPECTROGRAM 1
 #define KWS_FRONTEND_WITH_WAVEFORM 1
 #define KWS_FRONTEND_WITH_APPEND_ENERGY 1
+/* 1 where the transform's plan is the one that follows, 0 where the tables tell */
+#define KWS_FRONTEND_FIXED_PLAN 0
+#define KWS_FRONTEND_RADIX4_PASSES 0
 #define KWS_FRONTEND_WITH_RADIX2 1
 #define KWS_FRONTEND_WITH_RADIX5 1
 

@@ -1,8 +1,23 @@
 #include "kws_transform.h"
 
+/* In firmware the plan is one, and known here; loops then have constant bounds and addresses constant offsets. */
+#if KWS_FRONTEND_FIXED_PLAN
+#define PLAN_POINTS(tables) (KWS_FRONTEND_TRANSFORM_LENGTH / 2u)
+#define PLAN_FIRST_RADIX(tables) (KWS_FRONTEND_WITH_RADIX5 ? 5u : 4u)
+#define PLAN_RADIX4_PASSES(tables) KWS_FRONTEND_RADIX4_PASSES
+#define PLAN_RADIX2_PASSES(tables) KWS_FRONTEND_WITH_RADIX2
+#else
+#define PLAN_POINTS(tables) ((uint32_t)(tables)->points)
+#define PLAN_FIRST_RADIX(tables) ((uint32_t)(tables)->first_radix)
+#define PLAN_RADIX4_PASSES(tables) ((uint32_t)(tables)->radix4_passes)
+#define PLAN_RADIX2_PASSES(tables) ((uint32_t)(tables)->radix2_passes)
+#endif
+
 /* Samples 2n and 2n + 1 of the frame, after pre-emphasis and window, as one complex point.
  * pair points at sample 2n - 1, window at the weight of sample 2n. */
-#if KWS_FRONTEND_USE_DSP
+#if defined(KWS_TRANSFORM_OF_LANES)
+/* the file that includes this one brings both definitions */
+#elif KWS_FRONTEND_USE_DSP
 
 typedef int16x2_t kws_gains;
 
@@ -39,38 +54,46 @@ static inline kws_complex windowed_point(const int16_t *pair, const int16_t *win
 #endif
 
 /* value times a Q31 rotation, halved */
-static inline kws_complex rotated(kws_complex value, kws_complex rotation) {
+static inline kws_complex rotated(kws_complex value, kws_rotation rotation) {
   const kws_complex result = {
       kws_subtract_multiply_high(kws_multiply_high(value.re, rotation.re), value.im, rotation.im),
       kws_add_multiply_high(kws_multiply_high(value.re, rotation.im), value.im, rotation.re)};
   return result;
 }
 
+#if KWS_FRONTEND_WITH_RADIX2
+
+/* value times the conjugate of a Q31 rotation, halved */
+static inline kws_complex rotated_back(kws_complex value, kws_rotation rotation) {
+  const kws_complex result = {
+      kws_add_multiply_high(kws_multiply_high(value.re, rotation.re), value.im, rotation.im),
+      kws_subtract_multiply_high(kws_multiply_high(value.im, rotation.re), value.re, rotation.im)};
+  return result;
+}
+
+#endif
+
 static inline kws_complex halved(kws_complex value) {
   const kws_complex result = {value.re >> 1, value.im >> 1};
   return result;
 }
 
-/* Four points that are already halved, into out[0], out[step], out[2 * step], out[3 * step]. */
-static inline void butterfly4(kws_complex *out, uint32_t step, kws_complex a, kws_complex b, kws_complex c,
-                              kws_complex d) {
+/* Four points into out[0], out[step], out[2 * step], out[3 * step]. */
+static inline KWS_ALWAYS_INLINE void butterfly4(kws_complex *out, uint32_t step, kws_complex a, kws_complex b,
+                                                kws_complex c, kws_complex d) {
   const kws_complex t0 = {a.re + c.re, a.im + c.im};
   const kws_complex t1 = {a.re - c.re, a.im - c.im};
   const kws_complex t2 = {b.re + d.re, b.im + d.im};
   const kws_complex t3 = {b.re - d.re, b.im - d.im};
-  out[0].re = t0.re + t2.re;
-  out[0].im = t0.im + t2.im;
-  out[step].re = t1.re + t3.im;
-  out[step].im = t1.im - t3.re;
-  out[2 * step].re = t0.re - t2.re;
-  out[2 * step].im = t0.im - t2.im;
-  out[3 * step].re = t1.re - t3.im;
-  out[3 * step].im = t1.im + t3.re;
+  kws_store_complex(out, 0, t0.re + t2.re, t0.im + t2.im);
+  kws_store_complex(out, step, t1.re + t3.im, t1.im - t3.re);
+  kws_store_complex(out, 2 * step, t0.re - t2.re, t0.im - t2.im);
+  kws_store_complex(out, 3 * step, t1.re - t3.im, t1.im + t3.re);
 }
 
 static void first_pass_radix4(const kws_transform_tables *tables, const int16_t *samples, kws_complex *out) {
   const kws_gains gains = gains_of(tables);
-  const uint32_t quarter = tables->points / 4u;
+  const uint32_t quarter = PLAN_POINTS(tables) / 4u;
   const uint32_t apart = 2u * quarter;
   for (uint32_t block = 0; block < quarter; ++block) {
     const uint32_t start = 2u * tables->order[block];
@@ -92,7 +115,7 @@ static void first_pass_radix4(const kws_transform_tables *tables, const int16_t 
 
 static void first_pass_radix5(const kws_transform_tables *tables, const int16_t *samples, kws_complex *out) {
   const kws_gains gains = gains_of(tables);
-  const uint32_t fifth = tables->points / 5u;
+  const uint32_t fifth = PLAN_POINTS(tables) / 5u;
   const uint32_t apart = 2u * fifth;
   for (uint32_t block = 0; block < fifth; ++block) {
     const uint32_t start = 2u * tables->order[block];
@@ -131,98 +154,125 @@ static void first_pass_radix5(const kws_transform_tables *tables, const int16_t 
 
 #endif
 
-/* Combine transforms of `span` points four at a time. */
-static void radix4_pass(kws_complex *points, const kws_complex *end, uint32_t span, const kws_complex *twiddles) {
-  for (kws_complex *first = points; first < end; first += 4 * span) {
-    butterfly4(first, span, halved(first[0]), halved(first[span]), halved(first[2 * span]), halved(first[3 * span]));
-  }
-  for (uint32_t j = 1; j < span; ++j) {
-    for (kws_complex *first = points + j; first < end; first += 4 * span) {
-      butterfly4(first, span, halved(first[0]), rotated(first[span], twiddles[0]),
-                 rotated(first[2 * span], twiddles[1]), rotated(first[3 * span], twiddles[2]));
+/* Combine transforms of `span` points four at a time; returns the twiddles of the next pass. */
+static inline KWS_ALWAYS_INLINE const kws_rotation *radix4_pass(kws_complex *points, uint32_t count, uint32_t span,
+                                                                const kws_rotation *twiddles) {
+  const kws_complex *end = points + count;
+  const kws_rotation *rotation = twiddles;
+  for (kws_complex *first = points; first != end; first += 3 * span) {
+    const kws_complex *group_end = first + span;
+    rotation = twiddles;
+    butterfly4(first, span, halved(kws_load_complex(first, 0)), halved(kws_load_complex(first, span)),
+               halved(kws_load_complex(first, 2 * span)), halved(kws_load_complex(first, 3 * span)));
+    for (++first; first != group_end; ++first) {
+      const kws_complex b = rotated(kws_load_complex(first, span), kws_walk_rotation(&rotation, 1));
+      const kws_complex c = rotated(kws_load_complex(first, 2 * span), kws_walk_rotation(&rotation, 1));
+      const kws_complex d = rotated(kws_load_complex(first, 3 * span), kws_walk_rotation(&rotation, 1));
+      butterfly4(first, span, halved(kws_load_complex(first, 0)), b, c, d);
     }
-    twiddles += 3;
   }
+  return rotation;
+}
+
+/* Points k and count - k of the transform of even samples + i * odd samples, into bins k and count - k of the real
+ * signal; rotation is exp(-pi i k / count). */
+static inline KWS_ALWAYS_INLINE void split_pair(kws_complex *lower, kws_complex *upper, kws_complex a, kws_complex b,
+                                                kws_rotation rotation) {
+  const kws_complex even = {(a.re + b.re) >> 1, (a.im - b.im) >> 1};
+  const kws_complex odd = {a.im + b.im, a.re - b.re};
+  const kws_complex turned = {kws_add_multiply_high(kws_multiply_high(odd.re, rotation.re), odd.im, rotation.im),
+                              kws_subtract_multiply_high(kws_multiply_high(odd.re, rotation.im), odd.im, rotation.re)};
+  kws_store_complex(lower, 0, even.re + turned.re, even.im + turned.im);
+  kws_store_complex(upper, 0, even.re - turned.re, even.im - turned.im);
+}
+
+/* Point 0, which is bins 0 and count. */
+static inline KWS_ALWAYS_INLINE void split_zero(kws_complex *bins, uint32_t count, kws_complex zero) {
+  kws_store_real(bins, 0, zero.re + zero.im);
+  kws_store_real(bins, count, zero.re - zero.im);
 }
 
 #if KWS_FRONTEND_WITH_RADIX2
 
-static inline void butterfly2(kws_complex *lower, kws_complex *upper, kws_complex rotated_upper) {
-  const kws_complex a = halved(*lower);
-  lower->re = a.re + rotated_upper.re;
-  lower->im = a.im + rotated_upper.im;
-  upper->re = a.re - rotated_upper.re;
-  upper->im = a.im - rotated_upper.im;
-}
-
-static inline kws_complex by_minus_i(kws_complex value) {
-  const kws_complex result = {value.im, -value.re};
-  return result;
-}
-
-/* Combine two transforms of half the points. A rotation of the second quarter is one of the first, times -i. */
-static void radix2_pass(kws_complex *points, uint32_t count, const kws_complex *split_twiddles) {
+/* Combine two transforms of half the points, and split at once: points k, half - k, half + k and count - k make the
+ * bins of the same numbers. The rotation of half - k is the conjugate of that of k, negated. */
+static void radix2_pass_and_split(kws_complex *bins, uint32_t count, const kws_rotation *twiddles) {
   const uint32_t half = count / 2u;
   const uint32_t quarter = count / 4u;
-  butterfly2(&points[0], &points[half], halved(points[half]));
-  butterfly2(&points[quarter], &points[half + quarter], by_minus_i(halved(points[half + quarter])));
-  for (uint32_t j = 1; j < quarter; ++j) {
-    const kws_complex rotation = split_twiddles[2 * j];
-    kws_complex *lower = points + j;
-    butterfly2(lower, lower + half, rotated(lower[half], rotation));
-    lower += quarter;
-    butterfly2(lower, lower + half, by_minus_i(rotated(lower[half], rotation)));
+  {
+    const kws_complex a = halved(kws_load_complex(bins, 0));
+    const kws_complex b = halved(kws_load_complex(bins, half));
+    const kws_complex zero = {a.re + b.re, a.im + b.im};
+    split_zero(bins, count, zero);
+    kws_store_complex(bins, half, a.re - b.re, a.im - b.im);
+  }
+  {
+    const kws_complex a = halved(kws_load_complex(bins, quarter));
+    const kws_complex b = halved(kws_load_complex(bins, half + quarter));
+    const kws_complex low = {a.re + b.im, a.im - b.re};
+    const kws_complex high = {a.re - b.im, a.im + b.re};
+    split_pair(bins + quarter, bins + half + quarter, low, high, kws_load_rotation(twiddles, quarter));
+  }
+  kws_complex *lower = bins + 1;
+  kws_complex *upper = bins + half - 1;
+  const kws_rotation *falling = twiddles + half - 1;
+  const kws_rotation *even = twiddles + 2;
+  for (++twiddles; lower != upper; ++lower, --upper) {
+    const kws_rotation rotation = kws_walk_rotation(&even, 2);
+    const kws_complex a = halved(kws_load_complex(lower, 0));
+    const kws_complex b = rotated(kws_load_complex(lower, half), rotation);
+    const kws_complex c = halved(kws_load_complex(upper, 0));
+    const kws_complex d = rotated_back(kws_load_complex(upper, half), rotation);
+    const kws_complex z0 = {a.re + b.re, a.im + b.im};
+    const kws_complex z1 = {c.re - d.re, c.im - d.im};
+    const kws_complex z2 = {a.re - b.re, a.im - b.im};
+    const kws_complex z3 = {c.re + d.re, c.im + d.im};
+    split_pair(lower, upper + half, z0, z3, kws_walk_rotation(&twiddles, 1));
+    split_pair(upper, lower + half, z1, z2, kws_walk_rotation(&falling, -1));
   }
 }
 
 #endif
 
-/* From the transform of even samples + i * odd samples to the bins of the real signal, in place. */
-static void split(kws_complex *bins, uint32_t count, const kws_complex *twiddles) {
-  const kws_complex zero = bins[0];
+#if !KWS_FRONTEND_FIXED_PLAN || !KWS_FRONTEND_WITH_RADIX2
+
+static void split(kws_complex *bins, uint32_t count, const kws_rotation *twiddles) {
   kws_complex *lower = bins + 1;
   kws_complex *upper = bins + count - 1;
-  bins[0].re = zero.re + zero.im;
-  bins[0].im = 0;
-  bins[count].re = zero.re - zero.im;
-  bins[count].im = 0;
-  for (; lower < upper; ++lower, --upper) {
-    const kws_complex rotation = *++twiddles;
-    const kws_complex a = *lower;
-    const kws_complex b = *upper;
-    const kws_complex even = {(a.re + b.re) >> 1, (a.im - b.im) >> 1};
-    const kws_complex odd = {a.im + b.im, a.re - b.re};
-    const kws_complex turned = {
-        kws_add_multiply_high(kws_multiply_high(odd.re, rotation.re), odd.im, rotation.im),
-        kws_subtract_multiply_high(kws_multiply_high(odd.re, rotation.im), odd.im, rotation.re)};
-    lower->re = even.re + turned.re;
-    lower->im = even.im + turned.im;
-    upper->re = even.re - turned.re;
-    upper->im = even.im - turned.im;
+  split_zero(bins, count, kws_load_complex(bins, 0));
+  for (++twiddles; lower != upper; ++lower, --upper) {
+    split_pair(lower, upper, kws_load_complex(lower, 0), kws_load_complex(upper, 0), kws_walk_rotation(&twiddles, 1));
   }
 }
 
+#endif
+
 void kws_transform(const kws_transform_tables *tables, const int16_t *samples, kws_complex *bins) {
-  const uint32_t points = tables->points;
-  const kws_complex *twiddles = tables->radix4_twiddles;
-  uint32_t span = tables->first_radix;
+  const uint32_t points = PLAN_POINTS(tables);
+  const uint32_t first_radix = PLAN_FIRST_RADIX(tables);
+  const uint32_t radix4_passes = PLAN_RADIX4_PASSES(tables);
+  const kws_rotation *twiddles = tables->radix4_twiddles;
 #if KWS_FRONTEND_WITH_RADIX5
-  if (span == 5) {
+  if (first_radix == 5) {
     first_pass_radix5(tables, samples, bins);
   } else
 #endif
   {
     first_pass_radix4(tables, samples, bins);
   }
-  for (uint32_t pass = 0; pass < tables->radix4_passes; ++pass) {
-    radix4_pass(bins, bins + points, span, twiddles);
-    twiddles += 3 * (span - 1);
-    span *= 4;
-  }
+  /* one call for each pass, so that a compiler which knows the plan knows the span of each */
+  if (radix4_passes > 0) twiddles = radix4_pass(bins, points, first_radix, twiddles);
+  if (radix4_passes > 1) twiddles = radix4_pass(bins, points, 4 * first_radix, twiddles);
+  if (radix4_passes > 2) twiddles = radix4_pass(bins, points, 16 * first_radix, twiddles);
+  if (radix4_passes > 3) twiddles = radix4_pass(bins, points, 64 * first_radix, twiddles);
+  (void)twiddles;
 #if KWS_FRONTEND_WITH_RADIX2
-  if (tables->radix2_passes != 0) {
-    radix2_pass(bins, points, tables->split_twiddles);
+  if (PLAN_RADIX2_PASSES(tables) != 0) {
+    radix2_pass_and_split(bins, points, tables->split_twiddles);
+    return;
   }
 #endif
+#if !KWS_FRONTEND_FIXED_PLAN || !KWS_FRONTEND_WITH_RADIX2
   split(bins, points, tables->split_twiddles);
+#endif
 }

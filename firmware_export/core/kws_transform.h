@@ -22,9 +22,9 @@ typedef struct {
   /* [points / first_radix] */
   const uint16_t *order;
   /* Q31: W^j, W^2j, W^3j for j = 1 to span - 1 of each radix-4 pass after the first */
-  const kws_complex *radix4_twiddles;
+  const kws_rotation *radix4_twiddles;
   /* [points / 2], Q31: exp(-pi i k / points) */
-  const kws_complex *split_twiddles;
+  const kws_rotation *split_twiddles;
 } kws_transform_tables;
 
 /* Pre-emphasis, window and real transform.

@@ -36,11 +36,19 @@ def is_compiled() -> bool:
     return _native is not None
 
 
-def features(clips: Clips, spec: FeatureSpec, *, threads: int | None = None) -> NDArray[np.int8]:
+def has_lanes() -> bool:
+    """Whether batches are transformed eight frames at a time here: on x86-64 with AVX2."""
+    return _native is not None and bool(_native.lib.kws_batch_has_lanes())
+
+
+def features(
+    clips: Clips, spec: FeatureSpec, *, threads: int | None = None, lanes: bool | None = None
+) -> NDArray[np.int8]:
     """int8[n, frames, columns] of int16[n, samples] at the model's input scale and zero point, by the compiled C.
 
-    `threads` defaults to the cores that this process may use; the GIL is free meanwhile. Where the package was
-    installed without a compiler, the specification in NumPy gives the same numbers more slowly, with one warning.
+    `threads` defaults to the cores that this process may use; the GIL is free meanwhile. `lanes` = False keeps to the
+    firmware's own order of work, one frame at a time, where `has_lanes`; the numbers are the same. Where the package
+    was installed without a compiler, the specification gives the same numbers more slowly, with one warning.
     Raises SettingsError for clips of another type or shape, or shorter than a window, and for a spec that integers
     cannot represent.
     """
@@ -50,16 +58,21 @@ def features(clips: Clips, spec: FeatureSpec, *, threads: int | None = None) -> 
     clips = checked_clips(clips, spec)
     tables = native_tables(spec)
     result = np.empty((len(clips), frame_count(clips.shape[1], spec), spec.columns), np.int8)
+    lanes = has_lanes() and spec.kind != "waveform" if lanes is None else lanes
 
     def compute(place: slice) -> None:
         part, rows = clips[place], result[place]
-        _native.lib.kws_features(
+        ffi, lib = _native.ffi, _native.lib
+        padded = np.zeros(part.shape[1] + lib.kws_batch_padding(tables.pointer), np.int16)
+        lib.kws_batch_features(
             tables.pointer,
-            _native.ffi.from_buffer("int16_t[]", part),
+            ffi.from_buffer("int16_t[]", part),
             len(part),
             part.shape[1],
-            _native.ffi.from_buffer("int8_t[]", rows, require_writable=True),
+            ffi.from_buffer("int8_t[]", rows, require_writable=True),
             rows[0].size,
+            lanes,
+            ffi.from_buffer("int16_t[]", padded, require_writable=True),
         )
 
     _in_threads(compute, len(clips), threads or len(os.sched_getaffinity(0)))
@@ -155,8 +168,8 @@ def fill_transform(target: Any, spectrum: SpectrumTables, array: Callable[[NDArr
     target.radix4_passes, target.radix2_passes = plan.radices[1:].count(4), plan.radices.count(2)
     target.window = array(spectrum.window, "int16_t")
     target.order = array(plan.order, "uint16_t")
-    target.radix4_twiddles = array(plan.radix4_twiddles, "kws_complex")
-    target.split_twiddles = array(plan.split_twiddles, "kws_complex")
+    target.radix4_twiddles = array(plan.radix4_twiddles, "kws_rotation")
+    target.split_twiddles = array(plan.split_twiddles, "kws_rotation")
 
 
 def _in_threads(compute: Callable[[slice], None], count: int, threads: int) -> None:

@@ -11,6 +11,7 @@ ffibuilder = FFI()
 ffibuilder.cdef(
     """
 typedef struct { int32_t re; int32_t im; } kws_complex;
+typedef kws_complex kws_rotation;
 
 typedef struct {
   int16_t sample_gain;
@@ -21,8 +22,8 @@ typedef struct {
   uint8_t radix2_passes;
   const int16_t *window;
   const uint16_t *order;
-  const kws_complex *radix4_twiddles;
-  const kws_complex *split_twiddles;
+  const kws_rotation *radix4_twiddles;
+  const kws_rotation *split_twiddles;
 } kws_transform_tables;
 
 typedef struct {
@@ -57,29 +58,25 @@ typedef struct { ...; } kws_frontend;
 void kws_transform(const kws_transform_tables *tables, const int16_t *samples, kws_complex *bins);
 void kws_frontend_start(kws_frontend *frontend, const kws_frontend_tables *tables);
 size_t kws_frontend_push(kws_frontend *frontend, const int16_t *samples, size_t count, int8_t *row, bool *due);
-void kws_features(const kws_frontend_tables *tables, const int16_t *clips, size_t count, size_t samples, int8_t *rows,
-                  size_t clip_values);
+bool kws_batch_has_lanes(void);
+size_t kws_batch_padding(const kws_frontend_tables *tables);
+void kws_batch_features(const kws_frontend_tables *tables, const int16_t *clips, size_t count, size_t samples,
+                        int8_t *rows, size_t clip_values, bool use_lanes, int16_t *padded);
 """
 )
 
-# the call releases the GIL, so threads share a batch
+# cffi releases the GIL around every call, so threads share a batch
 ffibuilder.set_source(
     "kws_edge.frontend._native",
     """
 #include "kws_frontend.h"
-
-static void kws_features(const kws_frontend_tables *tables, const int16_t *clips, size_t count, size_t samples,
-                         int8_t *rows, size_t clip_values) {
-  kws_frontend frontend;
-  for (size_t clip = 0; clip < count; ++clip) {
-    kws_frontend_clip(&frontend, tables, clips + clip * samples, samples, rows + clip * clip_values);
-  }
-}
+bool kws_batch_has_lanes(void);
+size_t kws_batch_padding(const kws_frontend_tables *tables);
+void kws_batch_features(const kws_frontend_tables *tables, const int16_t *clips, size_t count, size_t samples,
+                        int8_t *rows, size_t clip_values, bool use_lanes, int16_t *padded);
 """,
-    sources=[f"{CORE}/kws_frontend.c", f"{CORE}/kws_transform.c"],
+    sources=["kws_edge/frontend/batch.c", f"{CORE}/kws_frontend.c", f"{CORE}/kws_transform.c"],
     include_dirs=[CORE],
-    depends=[
-        f"{CORE}/{name}.h" for name in ("kws_frontend", "kws_transform", "kws_fixed_point", "kws_frontend_config")
-    ],
-    extra_compile_args=["-std=c99", "-O3"],
+    depends=[f"{CORE}/kws_{name}.h" for name in ("frontend", "transform", "fixed_point", "frontend_config")],
+    extra_compile_args=["-std=gnu99", "-O3"],
 )

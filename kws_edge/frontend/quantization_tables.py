@@ -47,7 +47,7 @@ def column_tables(spec: FeatureSpec, zero: float, step: float) -> ColumnTables:
     divisor = column_std(spec)[:statics] * spec.scale
     if spec.kind == "mfcc":
         weights = _cepstrum_weights(spec) / divisor[:, None]
-        shift = _shift_for(np.abs(weights * step).max(), 15, spec)
+        shift = min(_shift_for(np.abs(weights * step).max(), 15, spec), 31)
         matrix = _rounded_rows(weights * step * 2.0**shift)
         gains = np.zeros(0, np.int32)
         offset = weights.sum(axis=1) * zero

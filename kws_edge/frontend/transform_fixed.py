@@ -36,6 +36,14 @@ def rotate(re: Int64Array, im: Int64Array, w_re: Int64Array, w_im: Int64Array) -
     )
 
 
+def rotate_back(re: Int64Array, im: Int64Array, w_re: Int64Array, w_im: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """(re + i im) times the conjugate of a Q31 rotation, halved."""
+    return (
+        multiply_high(re, w_re) + multiply_high(im, w_im),
+        multiply_high(im, w_re) + negative_multiply_high(re, w_im),
+    )
+
+
 def real_transform(samples: Int64Array, plan: TransformPlan) -> tuple[Int64Array, Int64Array]:
     """Bins 0 to N/2 of int64[frames, N] windowed samples: (re, im), int64[frames, N/2 + 1] each.
 
@@ -99,14 +107,14 @@ def radix4_pass(re: Int64Array, im: Int64Array, span: int, twiddles: Int64Array)
 
 
 def radix2_pass(re: Int64Array, im: Int64Array, split_twiddles: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Combine two transforms of M/2 points and halve; the upper half of the rotations is the lower one times -i."""
+    """Combine two transforms of M/2 points and halve; rotation M/2 - j is the conjugate of rotation j, negated."""
     half = re.shape[1] // 2
     parts = np.stack([re, im]).reshape(2, len(re), 2, half)
     a, b = parts[:, :, 0] >> 1, parts[:, :, 1]
     w_re, w_im = split_twiddles[::2].T
     quarter = half // 2
     lower = np.stack(rotate(b[0, :, 1:quarter], b[1, :, 1:quarter], w_re[1:], w_im[1:]))
-    upper = _by_minus_i(np.stack(rotate(b[0, :, quarter + 1 :], b[1, :, quarter + 1 :], w_re[1:], w_im[1:])))
+    upper = -np.stack(rotate_back(b[0, :, :quarter:-1], b[1, :, :quarter:-1], w_re[1:], w_im[1:]))[..., ::-1]
     middle = _by_minus_i(b[..., quarter : quarter + 1] >> 1)
     rotated = np.concatenate([b[..., :1] >> 1, lower, middle, upper], axis=-1)
     stacked = np.concatenate([a + rotated, a - rotated], axis=-1)

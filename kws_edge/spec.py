@@ -308,17 +308,32 @@ class ModelSettings:
 class DetectionSettings:
     """How a row of model outputs becomes a detection on a stream."""
 
-    # inferences whose outputs are averaged
+    # milliseconds between two inferences, rounded to whole rows of features; every 100 ms a word of half a second is
+    # seen whole several times
+    inference_stride_ms: float = 100.0
+    # inferences whose probabilities are averaged into the score
     smoothing_window: int = 3
-    # averaged int8 output, as a share of the output range (0 to 1), that counts as a hit
+    # score, 0 to 1, from which a keyword is a hit
     threshold: float = 0.75
-    # hits in a row before a detection
+    # keyword to a threshold of its own, for words that are missed or invented more often than others
+    thresholds: dict[str, float] = field(default_factory=dict)
+    # inferences in a row in which one keyword is the hit with the highest score, before it is detected
     minimum_count: int = 2
-    # milliseconds after a detection in which the detector stays quiet
+    # milliseconds after a detection in which nothing counts; a word stays in a one-second clip for a second and more
     refractory_ms: int = 1000
 
     def __post_init__(self) -> None:
+        require(
+            1 <= self.inference_stride_ms <= 10000,
+            f"inference_stride_ms = {self.inference_stride_ms}; use 1 to 10000",
+        )
         require(1 <= self.smoothing_window <= 64, f"smoothing_window = {self.smoothing_window}; use 1 to 64")
         require(0 < self.threshold <= 1, f"threshold = {self.threshold}; use above 0 to 1")
+        for word, threshold in self.thresholds.items():
+            require(0 < threshold <= 1, f"thresholds.{word} = {threshold}; use above 0 to 1")
         require(1 <= self.minimum_count <= 64, f"minimum_count = {self.minimum_count}; use 1 to 64")
         require(0 <= self.refractory_ms <= 60000, f"refractory_ms = {self.refractory_ms}; use 0 to 60000")
+
+    def threshold_of(self, word: str) -> float:
+        """Score from which `word` is a hit."""
+        return self.thresholds.get(word, self.threshold)

@@ -53,7 +53,8 @@ def load_tones(folder: Path, cache: Path) -> Corpus:
 
 def train_on_tones(corpus: Corpus, output: Path) -> Bundle:
     """A bundle of a ds_cnn with 16 channels and 2 blocks, trained until its outputs vary with its inputs."""
-    from kws_edge.training.pipeline import TrainingRequest, train
+    from kws_edge.training.pipeline import train
+    from kws_edge.training.request import TrainingRequest
 
     request = TrainingRequest(
         features=FeatureSpec(),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kws_edge.training.phase import EpochReport
-    from kws_edge.training.pipeline import TrainingRequest
+    from kws_edge.training.request import TrainingRequest
 
 
 def train(
@@ -135,7 +135,7 @@ def _option(text: str) -> tuple[str, Any]:
 
 def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -> TrainingRequest:
     """The settings of a training: the TOML's, overridden by the flags that were given."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kws_edge.models import FAMILIES
     from kws_edge.settings import from_mapping, read_toml
     from kws_edge.spec import (
         AugmentationSettings,
@@ -145,7 +145,7 @@ def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -
         ModelSettings,
         TrainingSettings,
     )
-    from kws_edge.training.pipeline import TrainingRequest
+    from kws_edge.training.request import TrainingRequest
 
     classes = {
         "features": FeatureSpec,
@@ -164,12 +164,14 @@ def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -
         given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
         settings[name] = from_mapping(cls, {**tables.get(name, {}), **given}, source=source)
+    if settings["model"].arch not in FAMILIES:
+        raise SettingsError(f"arch = {settings['model'].arch!r}; choose one of {', '.join(FAMILIES)}")
     return TrainingRequest(**settings, quantization_aware=qat, command=shlex.join(["kws-edge", *sys.argv[1:]]))
 
 
 def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> None:
     """Nothing is overwritten or thrown away unless the user says so."""
-    from kws_edge.training.pipeline import work_folder
+    from kws_edge.training.request import work_folder
 
     if resume and restart:
         raise SettingsError("--resume and --restart exclude one another")

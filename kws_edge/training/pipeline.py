@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,48 +18,14 @@ from kws_edge.errors import BundleError
 from kws_edge.frontend import features
 from kws_edge.models import build_model
 from kws_edge.models.network import load_weights
-from kws_edge.settings import to_mapping
-from kws_edge.spec import (
-    AugmentationSettings,
-    CorpusSettings,
-    DetectionSettings,
-    FeatureSpec,
-    ModelSettings,
-    TrainingSettings,
-)
+from kws_edge.spec import FeatureSpec
 from kws_edge.training.feed import Feed, column_statistics
 from kws_edge.training.history import history_csv, history_png
 from kws_edge.training.phase import Phase, Reporter
+from kws_edge.training.request import TrainingRequest, work_folder
 from kws_edge.training.state import TrainingState, Weights, pack_weights
 
 FLOAT, QAT = "float", "qat"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingRequest:
-    """All that a training depends on besides the recordings."""
-
-    features: FeatureSpec
-    corpus: CorpusSettings
-    augmentation: AugmentationSettings
-    training: TrainingSettings
-    model: ModelSettings
-    detection: DetectionSettings
-    # false converts the float network with ranges that were only observed (post-training quantization)
-    quantization_aware: bool
-    # the command line, for the bundle's provenance
-    command: str
-
-    def fingerprint(self, corpus: Corpus) -> dict[str, Any]:
-        """What must be equal for an interrupted training to be taken up again."""
-        names = ("features", "corpus", "augmentation", "training", "model")
-        settings = {name: to_mapping(getattr(self, name)) for name in names}
-        return {**settings, "quantization_aware": self.quantization_aware, "data": corpus.content_hash}
-
-
-def work_folder(output: Path) -> Path:
-    """Where an unfinished training of the bundle `output` keeps its state."""
-    return output.parent / f".{output.name}.training"
 
 
 def train(
@@ -87,6 +52,8 @@ def train(
         spec = spec.normalized(*column_statistics(corpus.split("train"), spec))
     session = _Session(corpus, request, spec, state, state_path, report)
     try:
+        session.network("float")  # a network that cannot be built and an output that cannot be written are found
+        state.save(state_path)  # now, not after an hour
         session.run_phase(FLOAT)
         if request.quantization_aware:
             session.run_phase(QAT)

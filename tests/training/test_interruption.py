@@ -11,14 +11,14 @@ import pytest
 
 from kws_edge.bundle import read_bundle
 from kws_edge.errors import BundleError
-from kws_edge.training.pipeline import work_folder
+from kws_edge.training.request import work_folder
 from kws_edge.training.state import TrainingState
 
 pytestmark = pytest.mark.slow
 
 FLOAT_EPOCHS, QAT_EPOCHS = 3, 2
-# every file that a training writes is flushed with one fsync: a state per epoch, then the bundle's files
-KILLED_AT = {"float": 2, "qat": FLOAT_EPOCHS + 2, "bundle": FLOAT_EPOCHS + QAT_EPOCHS + 4}
+# every file that a training writes is flushed with one fsync: a first state, one per epoch, then the bundle's files
+KILLED_AT = {"float": 3, "qat": FLOAT_EPOCHS + 3, "bundle": FLOAT_EPOCHS + QAT_EPOCHS + 5}
 PROGRAM = """
 import os, signal, sys
 kill_at, flushed, fsync = int(sys.argv.pop(1)), 0, os.fsync
@@ -65,7 +65,7 @@ def test_sigkill_loses_at_most_an_epoch_and_changes_nothing(moment, tones, unint
     assert killed.returncode == -signal.SIGKILL
     assert not output.exists()
     state = TrainingState.load(work_folder(output) / "state.npz")
-    assert len(state.history) >= min(KILLED_AT[moment], FLOAT_EPOCHS + QAT_EPOCHS + 1) - 1
+    assert len(state.history) == min(KILLED_AT[moment] - 2, FLOAT_EPOCHS + QAT_EPOCHS)
 
     resumed = run(output, tones.folder, "--resume")
     assert resumed.returncode == 0, resumed.stderr
@@ -79,7 +79,7 @@ def test_sigkill_loses_at_most_an_epoch_and_changes_nothing(moment, tones, unint
 
 def test_an_interrupted_training_resumes_only_when_asked_and_under_its_own_settings(tones, uninterrupted, tmp_path):
     output = tmp_path / "bundle"
-    run(output, tones.folder, kill_at=2)
+    run(output, tones.folder, kill_at=3)
     silent = run(output, tones.folder)
     assert silent.returncode == 2
     assert "--resume" in silent.stderr

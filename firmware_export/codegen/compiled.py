@@ -13,16 +13,26 @@ from firmware_export.codegen.lowering import Program, lower
 from firmware_export.codegen.planner import Plan, plan
 
 CORE = Path(__file__).parents[1] / "core"
-KERNEL_HEADERS = ("kws_kernels.h", "kws_requantize.h", "kws_simd.h")
+KERNEL_HEADERS = (
+    "kws_columns.h",
+    "kws_depthwise_line.h",
+    "kws_kernels.h",
+    "kws_multiply_block.h",
+    "kws_requantize.h",
+    "kws_simd.h",
+)
 KERNEL_SOURCES = (
+    "kws_columns.c",
     "kws_conv.c",
     "kws_conv_any.c",
     "kws_copy.c",
     "kws_depthwise.c",
     "kws_depthwise_3x3.c",
+    "kws_depthwise_line.c",
     "kws_elementwise.c",
     "kws_lookup.c",
     "kws_mean.c",
+    "kws_multiply_block.c",
     "kws_pool.c",
     "kws_softmax.c",
 )
@@ -33,6 +43,10 @@ _SOURCE_OF = {
     "kws_fill": "kws_copy.c",
     "kws_max_pool": "kws_pool.c",
     "kws_mul": "kws_elementwise.c",
+}
+_PARTS = {
+    "kws_conv.c": {"kws_columns.c", "kws_multiply_block.c"},
+    "kws_depthwise_3x3.c": {"kws_depthwise_line.c"},
 }
 
 
@@ -57,6 +71,9 @@ class CompiledNetwork:
     def core_files(self) -> tuple[Path, ...]:
         """The hand-written headers and the kernels that this network calls."""
         sources = {_SOURCE_OF.get(call.function, f"{call.function}.c") for call in self.program.calls}
+        for source, parts in _PARTS.items():
+            if source in sources:
+                sources |= parts
         return tuple(CORE / name for name in (*KERNEL_HEADERS, *sorted(sources)))
 
 

@@ -19,7 +19,11 @@ from firmware_export.codegen.compiled import CORE, KERNEL_SOURCES, CompiledNetwo
 from kws_edge.errors import DependencyError, ExportError
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror")
-FORMS = {"portable": "-DKWS_PORTABLE", "dsp": "-DKWS_SIMD_EMULATION"}
+FORMS = {
+    "portable": ("-DKWS_PORTABLE",),
+    "short_multiply": ("-DKWS_PORTABLE", "-DKWS_SHORT_MULTIPLY=1"),
+    "dsp": ("-DKWS_SIMD_EMULATION",),
+}
 
 
 def _compile(command: Sequence[str]) -> None:
@@ -37,14 +41,15 @@ def _kernels(compiler: str, form: str, flags: tuple[str, ...]) -> tuple[tempfile
     objects = []
     for name in KERNEL_SOURCES:
         objects.append(str(Path(folder.name) / f"{name}.o"))
-        _compile([compiler, *WARNINGS, *flags, FORMS[form], "-fPIC", "-c", str(CORE / name), "-o", objects[-1]])
+        _compile([compiler, *WARNINGS, *flags, *FORMS[form], "-fPIC", "-c", str(CORE / name), "-o", objects[-1]])
     return folder, objects
 
 
 class HostNetwork:
     """`network` built as a shared library; a context manager, because the library lives in a temporary folder.
 
-    `form` is "portable" or "dsp", the latter with the DSP instructions emulated in C. `flags` go to the compiler.
+    `form` is "portable", "short_multiply" (as on a Cortex-M0) or "dsp" (with the DSP instructions emulated in C).
+    `flags` go to the compiler.
     Raises DependencyError without a C compiler, ExportError when the C does not compile.
     """
 

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from firmware_export.codegen import ir
 from firmware_export.codegen.calls import Array, At, Call, Reversed, Scratch, Sharing, Struct, Value
 from firmware_export.codegen.fixed_point import float32, quantize_multiplier
-from firmware_export.codegen.sharing import Block, share, strictest
+from firmware_export.codegen.sharing import Blocks, share, strictest
 from kws_edge.errors import ExportError
 
 COLUMNS = 4  # pixels that kws_conv's DSP form takes at a time
 MOST_COLUMN_BYTES = 2048  # of scratch for these; deeper windows go pixel by pixel
 MOST_PLANE_BYTES = 2048  # of scratch for a depthwise plane
 INT32_LIMIT = 1 << 31
+DOUBLED_LIMIT = 1 << 26  # of twice a sum, as kws_requantize takes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,34 +142,35 @@ def window_struct(given: tuple[int, ...], made: tuple[int, ...], window: ir.Wind
     return Struct("kws_window", fields)
 
 
-def row_blocks(given: tuple[int, ...], made: tuple[int, ...], window: ir.Window) -> list[Block]:
-    """A block for each output row."""
-    read_row, write_row = given[1] * given[2], made[1] * made[2]
+def row_blocks(given: tuple[int, ...], made: tuple[int, ...], window: ir.Window) -> Blocks:
+    """A block for each output row of images [height, width, channels]."""
+    rows = np.arange(made[0], dtype=np.int64)
+    top = rows * window.stride[0] - window.pad[0]
     reach = (window.kernel[0] - 1) * window.dilation[0] + 1
-    blocks = []
-    for row in range(made[0]):
-        top = row * window.stride[0] - window.pad[0]
-        start, end = min(max(top, 0), given[0]), min(max(top + reach, 0), given[0])
-        blocks.append(Block(start * read_row, end * read_row, row * write_row, (row + 1) * write_row))
-    return blocks
+    read_row, write_row = given[1] * given[2], made[1] * made[2]
+    return Blocks(
+        read_start=np.clip(top, 0, given[0]) * read_row,
+        read_end=np.clip(top + reach, 0, given[0]) * read_row,
+        write_start=rows * write_row,
+        write_end=(rows + 1) * write_row,
+    )
 
 
 def _pixel_blocks(
     given: tuple[int, ...], made: tuple[int, ...], window: ir.Window, dense: bool, columns: int
-) -> list[Block]:
+) -> Blocks:
     """A block for each `columns` output pixels, single ones at the end."""
-    rows = row_blocks(given, made, window)
     pixels = made[0] * made[1]
     grouped = pixels // columns * columns
-    starts = [*range(0, grouped, columns), *range(grouped, pixels)]
-    blocks = []
-    for start, end in zip(starts, [*starts[1:], pixels], strict=True):
-        if dense:
-            read_start, read_end = start * given[2], end * given[2]
-        else:
-            read_start, read_end = rows[start // made[1]].read_start, rows[(end - 1) // made[1]].read_end
-        blocks.append(Block(read_start, read_end, start * made[2], end * made[2]))
-    return blocks
+    first = np.append(np.arange(0, grouped, columns, dtype=np.int64), np.arange(grouped, pixels, dtype=np.int64))
+    end = np.append(first[1:], pixels)
+    rows = row_blocks(given, made, window)
+    return Blocks(
+        read_start=first * given[2] if dense else rows.read_start[first // made[1]],
+        read_end=end * given[2] if dense else rows.read_end[(end - 1) // made[1]],
+        write_start=first * made[2],
+        write_end=end * made[2],
+    )
 
 
 def _conv(
@@ -272,9 +274,9 @@ def pack(
     both = 256 * b + a
     bias_a = np.append(bias, [0] * (len(padded) - channels))
     bias_both = 256 * bias_a[1::2] + bias_a[0::2]
-    peak_a = 2 * (np.abs(padded).sum(axis=1) * 128 + np.abs(bias_a))
+    peak = 2 * (np.abs(padded).sum(axis=1) * 128 + np.abs(bias_a))
     peak_both = np.abs(both).sum(axis=1) * 128 + np.abs(256 * bias_a[1::2]) + np.abs(bias_both)
-    if max(int(peak_a.max()), int(peak_both.max())) >= INT32_LIMIT or int(both.min()) < -(1 << 15):
+    if int(peak.max()) >= DOUBLED_LIMIT or int(peak_both.max()) >= INT32_LIMIT or int(both.min()) < -(1 << 15):
         return None
     halves = (both & 0xFFFF).reshape(len(both), -1, 4)
     # the order in which SXTB16 widens four bytes: even ones, then odd ones
@@ -293,7 +295,7 @@ def _plane(
         return None
     taps = weights.reshape(9, channels).T.astype(np.int64)
     bias = factors.bias - given.zero_point * taps.sum(axis=1)
-    if 2 * int((np.abs(taps).sum(axis=1) * 128 + np.abs(bias)).max()) >= INT32_LIMIT:
+    if 2 * int((np.abs(taps).sum(axis=1) * 128 + np.abs(bias)).max()) >= DOUBLED_LIMIT:
         return None
 
     def scratch_bytes(outer: int, inner: int) -> int:

@@ -226,10 +226,8 @@ def _copy(
 
 def copy_whole(given: ir.Tensor, made: ir.Tensor) -> Call:
     """All elements in order, for reshapes that cannot be the same memory."""
-    rows = next(
-        rows for rows in range(1, given.elements + 1) if given.elements % rows == 0 and given.elements // rows < 1 << 16
-    )
-    size = (rows, given.elements // rows)
+    columns = next(n for n in range(min(1 << 15, given.elements), 0, -1) if given.elements % n == 0)
+    size = (given.elements // columns, columns)
     return _copy(given, made, size, (size[1], 1), (size[1], 1))
 
 

@@ -23,7 +23,7 @@ from firmware_export.codegen.lower_data import (
 )
 from kws_edge.errors import ExportError
 
-MOST_CONSTANT_BYTES = 32 << 20  # of all layers; buffers that layers share are laid out for each
+MOST_CONSTANT_BYTES = 4 << 20  # of all layers; buffers that layers share are laid out for each
 
 
 @dataclass(frozen=True, eq=False)

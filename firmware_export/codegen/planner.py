@@ -66,7 +66,7 @@ def plan(program: Program, source: str) -> Plan:
         offsets={tensor: best[number] for tensor, number in tensors.items()},
         scratch={call: best[number] for call, number in scratch.items()},
         reversed_calls=frozenset(reversed_calls),
-        arena_bytes=-(-best_bytes // ALIGNMENT) * ALIGNMENT,
+        arena_bytes=_align(best_bytes),
     )
 
 
@@ -145,36 +145,44 @@ def _place(
     offsets: dict[int, int] = {}
     for number in order:
         size = buffers[number].size
-        placed = [
-            (offsets[other], buffers[other].size, rule, born)
+        taken = sorted(
+            _forbidden(size, offsets[other], buffers[other].size, rule, born)
             for other, rule, born in rivals[number]
             if other in offsets
-        ]
-        candidates = {0}
-        for at, length, rule, born in placed:
-            candidates.add(-(-(at + length) // ALIGNMENT) * ALIGNMENT)
-            if rule.same:
-                candidates.add(at)
-            # the rule speaks of the output's place relative to the input's
-            up, down = (rule.above, rule.below) if born else (rule.below, rule.above)
-            if up is not None:
-                candidates.add(-(-(at + up) // ALIGNMENT) * ALIGNMENT)
-            if down is not None:
-                candidates.add((at - down) // ALIGNMENT * ALIGNMENT)
-        offsets[number] = next(
-            candidate
-            for candidate in sorted(candidates)
-            if candidate >= 0 and all(_clear(candidate, size, *other) for other in placed)
         )
+        lowest = 0
+        for low, high, _ in taken:
+            if low >= lowest:
+                break
+            if high > lowest:
+                lowest = _align(high)
+        exact = [
+            hole
+            for _, _, hole in taken
+            if 0 <= hole < lowest and all(hole <= low or hole >= high or hole == only for low, high, only in taken)
+        ]
+        offsets[number] = min([lowest, *exact])
     return offsets
 
 
+def _forbidden(size: int, at: int, length: int, rule: Sharing, born: bool) -> tuple[int, int, int]:
+    """Offsets strictly between the first two numbers collide with a buffer at `at`, but for the third (-1 for none).
+
+    `born`: the buffer to place is the output of the two; the rule speaks of its place relative to the input's.
+    """
+    up, down = (rule.above, rule.below) if born else (rule.below, rule.above)
+    low = at - size if down is None else max(at - size, at - down)
+    high = at + length if up is None else min(at + length, at + up)
+    if low >= high:
+        return at, at, -1
+    # what is not aligned is out of reach anyway
+    return low // ALIGNMENT * ALIGNMENT, high, at if rule.same else -1
+
+
+def _align(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
 def _clear(candidate: int, size: int, at: int, length: int, rule: Sharing, born: bool) -> bool:
-    if candidate + size <= at or at + length <= candidate:
-        return True
-    difference = candidate - at if born else at - candidate  # output minus input
-    return (
-        (rule.same and difference == 0)
-        or (rule.below is not None and difference <= -rule.below)
-        or (rule.above is not None and difference >= rule.above)
-    )
+    low, high, hole = _forbidden(size, at, length, rule, born)
+    return candidate <= low or candidate >= high or candidate == hole

@@ -6,44 +6,42 @@ block still reads. From the blocks' extents follow the smallest distances at whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from firmware_export.codegen.calls import Sharing
 
 
-@dataclass(frozen=True)
-class Block:
-    """Byte extents, relative to the starts of input and output, of one step of a kernel."""
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Byte extents, relative to the starts of input and output, of a kernel's steps in the order of their outputs."""
 
-    read_start: int
-    read_end: int
-    write_start: int
-    write_end: int
+    read_start: npt.NDArray[np.int64]
+    read_end: npt.NDArray[np.int64]
+    write_start: npt.NDArray[np.int64]
+    write_end: npt.NDArray[np.int64]
 
 
-def share(blocks: Sequence[Block], *, buffered: bool, reversible: bool) -> Sharing:
+def share(blocks: Blocks, *, buffered: bool, reversible: bool) -> Sharing:
     """The distances for a kernel that runs through `blocks`, in reverse too if `reversible`.
 
     `buffered`: a block is read completely before its first output is written.
     """
-    below, needed = None, None
-    for block in reversed(blocks):
-        if not buffered:
-            needed = block.read_start if needed is None else min(needed, block.read_start)
-        if needed is not None:
-            distance = block.write_end - needed
-            below = distance if below is None else max(below, distance)
-        needed = block.read_start if needed is None else min(needed, block.read_start)
-    above, needed = None, None
-    for block in blocks:
-        if not buffered:
-            needed = block.read_end if needed is None else max(needed, block.read_end)
-        if needed is not None:
-            distance = needed - block.write_start
-            above = distance if above is None else max(above, distance)
-        needed = block.read_end if needed is None else max(needed, block.read_end)
-    return Sharing(below=0 if below is None else below, above=(0 if above is None else above) if reversible else None)
+    # the lowest byte that a block or a later one reads; the highest that a block or an earlier one reads
+    lowest = np.minimum.accumulate(blocks.read_start[::-1])[::-1]
+    highest = np.maximum.accumulate(blocks.read_end)
+    if buffered:
+        forwards = blocks.write_end[:-1] - lowest[1:]
+        backwards = highest[:-1] - blocks.write_start[1:]
+    else:
+        forwards = blocks.write_end - lowest
+        backwards = highest - blocks.write_start
+    # a single buffered block may write anywhere
+    below = int(forwards.max()) if len(forwards) else 0
+    above = int(backwards.max()) if len(backwards) else 0
+    return Sharing(below=below, above=above if reversible else None)
 
 
 def strictest(a: Sharing, b: Sharing) -> Sharing:

@@ -18,8 +18,8 @@ from firmware_export.codegen.ir import Quantization, Tensor
 from kws_edge.errors import ExportError
 
 IDENTIFIER = b"TFL3"
-MOST_ITEMS = 10_000  # operators or tensors; this field's networks have tens
-MOST_ELEMENTS = 1 << 24  # of one tensor; a microcontroller has fewer bytes than that
+MOST_ITEMS = 2000  # operators or tensors; this field's networks have tens
+MOST_ELEMENTS = 1 << 22  # of all tensors; a microcontroller has fewer bytes than that
 MOST_AXES = 6
 
 _DTYPES = {schema.TensorType.INT8: "int8", schema.TensorType.INT32: "int32"}
@@ -74,6 +74,9 @@ def read_model(content: bytes, source: str) -> RawModel:
             _tensor(model, checked(tensor), index)
             for index, tensor in enumerate(_items(graph.Tensors, graph.TensorsLength()))
         )
+        elements = sum(math.prod(tensor.shape) for tensor in tensors)
+        if elements > MOST_ELEMENTS:
+            raise MalformedError(f"its tensors have {elements} elements; {MOST_ELEMENTS} are the most")
         operators = tuple(
             _operator(checked(operator), number, codes, len(tensors))
             for number, operator in enumerate(_items(graph.Operators, graph.OperatorsLength()))
@@ -149,7 +152,7 @@ def _tensor(model: Any, tensor: Any, index: int) -> RawTensor:
         raise MalformedError(f"tensor {index} has {axes} axes; {MOST_AXES} are the most")
     shape = tuple(int(size) for size in tensor.ShapeAsNumpy()) if axes else ()
     if not all(size >= 1 for size in shape) or math.prod(shape) > MOST_ELEMENTS:
-        raise MalformedError(f"tensor {index} has shape {list(shape)}; sizes go from 1 to {MOST_ELEMENTS} elements")
+        raise MalformedError(f"tensor {index} has shape {list(shape)}; sizes go from 1 to {MOST_ELEMENTS} in all")
     name = (tensor.Name() or b"").decode("utf-8", "replace")
     number = tensor.Type()
     type_name = _names(schema.TensorType).get(number, f"type {number}")

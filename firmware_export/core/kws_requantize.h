@@ -30,11 +30,38 @@ static inline int32_t kws_multiply_by_quantized_multiplier(int32_t x, int32_t mu
   return kws_rounding_divide_by_power(kws_rounding_doubling_high_mul(shifted, multiplier), right);
 }
 
-/* The same for a right shift in [1, 22], with the output's zero point folded into `rounding`:
+/* Cores that multiply 32 by 32 bits to 32 only (Cortex-M0, M0+, M23); -DKWS_SHORT_MULTIPLY=1 is for tests. */
+#if !defined(KWS_SHORT_MULTIPLY)
+#if defined(__ARM_ARCH_ISA_THUMB) && !defined(__ARM_ARCH_ISA_ARM)
+#define KWS_SHORT_MULTIPLY (__ARM_ARCH_ISA_THUMB == 1)
+#else
+#define KWS_SHORT_MULTIPLY 0
+#endif
+#endif
+
+/* (x * multiplier + 2^31) >> 32 for |x| < 2^26 and multiplier >= 0. */
+static inline int32_t kws_high_product(int32_t x, int32_t multiplier) {
+#if KWS_SHORT_MULTIPLY
+  /* four products of 16 bits; the cross products, below 2^31 + 2^27 in magnitude, are kept positive by 2^27 */
+  const int32_t x_high = x >> 16;
+  const int32_t multiplier_high = multiplier >> 16;
+  const uint32_t x_low = (uint32_t)x & 0xFFFFu;
+  const uint32_t multiplier_low = (uint32_t)multiplier & 0xFFFFu;
+  uint32_t cross = ((x_low * multiplier_low) >> 16) + ((1u << 27) + 0x8000u);
+  cross += x_low * (uint32_t)multiplier_high;
+  cross += (uint32_t)(x_high * (int32_t)multiplier_low);
+  return x_high * multiplier_high + (int32_t)(cross >> 16) - (1 << 11);
+#else
+  return kws_smmulr(x, multiplier);
+#endif
+}
+
+/* The same as kws_multiply_by_quantized_multiplier for a right shift in [1, 22], with the output's zero point folded
+ * into `rounding`:
  *   rounding = (2 * zero_point + 1) << (right_shift - 1).
- * Takes twice the accumulator, which must fit in 32 bits; saturates to int8. */
+ * Takes twice the accumulator, below 2^26 in magnitude; saturates to int8. */
 static inline int8_t kws_requantize(int32_t doubled, int32_t multiplier, int32_t rounding, uint32_t right_shift) {
-  const int32_t high = kws_smmulr(doubled, multiplier);
+  const int32_t high = kws_high_product(doubled, multiplier);
   return (int8_t)kws_saturate_int8((high + (high >> 31) + rounding) >> right_shift);
 }
 

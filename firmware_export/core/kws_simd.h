@@ -10,7 +10,7 @@
 
 #if defined(KWS_SIMD_EMULATION)
 #define KWS_SIMD 1
-#elif defined(__ARM_FEATURE_DSP) && !defined(KWS_PORTABLE)
+#elif defined(__ARM_FEATURE_DSP) && !defined(__ARM_ARCH_ISA_ARM) && !defined(KWS_PORTABLE)
 #define KWS_SIMD 1
 #include <arm_acle.h>
 #else

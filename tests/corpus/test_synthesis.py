@@ -150,6 +150,8 @@ def test_what_makes_no_sound_is_refused_and_every_accent_has_every_voice() -> No
 def test_a_full_disk_leaves_nothing_half_written(small_disk) -> None:
     for size_bytes in (100_000, 12_000_000):  # while writing the background, and while speaking
         with small_disk(size_bytes) as disk:
+            if size_bytes > 2_000_000 and not disk.is_mount():
+                pytest.skip("a limit on the size of a file never meets short clips; mounting a tmpfs needs root")
             with pytest.raises(
                 StorageError, match=r"cannot write .*corpus: .*; choose another output or free the space"
             ):

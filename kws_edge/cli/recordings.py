@@ -30,7 +30,7 @@ def open_corpus(data: Path | None, settings: CorpusSettings, spec: FeatureSpec) 
             file=sys.stderr,
         )
         with progress_bar("synthesizing") as progress:
-            folder = default_corpus(progress)
+            folder = default_corpus(progress, words=settings.keywords)
     with progress_bar("reading recordings") as progress:
         corpus = load_corpus(
             folder,

@@ -82,9 +82,12 @@ def synthesize_corpus(
         _speak_all(partial, folder, utterances, progress)
 
 
-def default_corpus(progress: Progress | None = None) -> Path:
-    """The folder of the demonstration corpus in the user's cache; synthesized at the first call (under 30 seconds)."""
-    return cached_corpus(KEYWORDS, progress=progress)
+def default_corpus(progress: Progress | None = None, *, words: Sequence[str] = KEYWORDS) -> Path:
+    """The folder of the demonstration corpus in the user's cache; synthesized at the first call (under 30 seconds).
+
+    It holds the usual ten keywords; `words` that are not among them get a corpus of their own.
+    """
+    return cached_corpus(KEYWORDS if set(words) <= set(KEYWORDS) else words, progress=progress)
 
 
 def cached_corpus(

@@ -15,7 +15,7 @@ from kws_edge.corpus import load_corpus, synthesis
 from kws_edge.corpus.espeak import ACCENTS, Espeak, Utterance, variants
 from kws_edge.corpus.synthesis import cached_corpus, default_corpus, synthesize_corpus
 from kws_edge.errors import CorpusError, DependencyError, StorageError
-from kws_edge.spec import CorpusSettings
+from kws_edge.spec import KEYWORDS, CorpusSettings
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +181,16 @@ def test_without_a_cache_folder_the_way_out_is_named(monkeypatch, unwritable: Pa
     monkeypatch.setenv("XDG_CACHE_HOME", str(unwritable))
     with pytest.raises(StorageError, match="XDG_CACHE_HOME says where"):
         default_corpus()
+
+
+def test_own_words_get_a_demonstration_of_their_own(monkeypatch, unwritable: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(unwritable))
+    refused = []
+    for words in (KEYWORDS, ("no", "yes"), ("hey_edge", "yes")):
+        with pytest.raises(StorageError) as error:
+            default_corpus(words=words)
+        refused.append(str(error.value))  # names the folder
+    assert refused[0] == refused[1] != refused[2]
 
 
 def test_without_espeak_the_package_to_install_is_named(monkeypatch, tmp_path: Path) -> None:

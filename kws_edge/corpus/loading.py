@@ -152,7 +152,7 @@ def load_corpus(
     decoded = decoded_corpus(
         layout, sample_rate_hz=sample_rate_hz, clip_samples=clip_samples, cache_dir=cache_dir, progress=progress
     )
-    skipped = (*layout.skipped, *decoded.skipped)
+    skipped = tuple((_printable(name), reason) for name, reason in (*layout.skipped, *decoded.skipped))
     for name, reason in skipped:
         _log.info("%s: skipped %s: %s", folder, name, reason)
     rows = {name: row for row, name in enumerate(decoded.names)}
@@ -180,6 +180,11 @@ def load_corpus(
     )
 
 
+def _printable(name: str) -> str:
+    """`name` with what is not valid Unicode replaced, so that any terminal can show it."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def _check_words(layout: Layout, settings: CorpusSettings) -> None:
     absent = [word for word in settings.keywords if word not in layout.words]
     if absent:
@@ -200,7 +205,7 @@ def _check_readable(
     readable = {clip.word for clip in clips}
     for word in settings.keywords:
         if word not in readable:
-            bad = {file.name for file in layout.clips if file.word == word}
+            bad = {_printable(file.name) for file in layout.clips if file.word == word}
             name, reason = next(item for item in skipped if item[0] in bad)
             raise CorpusError(
                 f"{layout.folder}: none of the {len(bad)} recordings of {word} can be read, such as {name}: {reason}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -172,6 +173,18 @@ def test_bad_files_are_counted_and_named_and_the_rest_is_used(folder: Path, capl
     for name, reason in corpus.skipped:
         assert f"{folder}: skipped {name}: {reason}" in caplog.messages
     assert np.array_equal(corpus.split("train").clips, good.clips)
+
+
+def test_a_name_that_is_no_unicode_is_skipped_and_printable(folder: Path) -> None:
+    odd = os.fsencode(folder / "yes") + b"/anna_\xff"
+    Path(os.fsdecode(odd + b".txt")).write_bytes(b"")
+    Path(os.fsdecode(odd + b".wav")).write_bytes((folder / "yes" / FILES[0]).read_bytes())
+    shown = "yes/anna_\N{REPLACEMENT CHARACTER}"
+    for _ in ("decoded", "cached"):
+        assert load(folder).skipped == (
+            (f"{shown}.txt", "not audio: its name ends in .txt"),
+            (f"{shown}.wav", "its name is not valid Unicode; rename it"),
+        )
 
 
 def test_a_keyword_with_no_readable_clip_is_an_error(folder: Path) -> None:

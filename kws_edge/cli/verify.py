@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.errors import DependencyError
 
 
 class SplitName(str, Enum):
@@ -30,29 +32,36 @@ def verify(
     max_drop_points: Annotated[
         float, typer.Option(min=0, help="Percentage points of accuracy that int8 may lose against float.")
     ] = 0.5,
+    plot: Annotated[Path | None, typer.Option(help="PNG to write: the confusion matrix.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run a bundle in every interpreter. Exit code 1 if int8 loses too much or TFLM differs from the reference."""
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
+    from kws_edge.files import write_file
     from kws_edge.reports.tables import accuracy_table, check_table, confusion_table, parity_table
-    from kws_edge.verification.interpreters import LITERT_REFERENCE, TFLM
     from kws_edge.verification.verify import verify as run
 
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
     # TensorFlow's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     source = read_bundle(bundle)
     corpus = corpus_of_bundle(source, data)
     with progress_bar("verifying") as progress:
         result = run(source, corpus, split=split.value, max_drop_points=max_drop_points, progress=progress)
+    measured = result.interpreters[result.device]
+    if plot is not None:
+        from kws_edge.reports.plots import confusion_png
+
+        write_file(plot, confusion_png(measured, result.device))
     if as_json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
         print(f"{source.path} on {result.clips} clips of {corpus.folder} ({split.value})\n")
         print(accuracy_table(result), parity_table(result), sep="\n\n", end="\n\n")
-        device = TFLM if TFLM in result.interpreters else LITERT_REFERENCE
-        print(f"{device}:", confusion_table(result.interpreters[device]), sep="\n", end="\n\n")
+        print(f"{result.device}:", confusion_table(measured), sep="\n", end="\n\n")
         if result.arena:
             print(f"TFLM's arena: {result.arena.measured_bytes:,} bytes, and {result.arena.margin_bytes:,} of margin\n")
         print(check_table(result.checks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any, Literal
@@ -62,6 +62,11 @@ class Verification:
     # None where TFLM is not installed
     arena: ArenaMeasurement | None
     checks: tuple[Check, ...]
+
+    @property
+    def device(self) -> str:
+        """The interpreter that stands for the device: TFLM, or LiteRT's reference kernels where TFLM is absent."""
+        return _device(self.interpreters)
 
     @property
     def passed(self) -> bool:
@@ -168,15 +173,17 @@ def _run(
     return np.concatenate(parts)
 
 
+def _device(interpreters: Iterable[str]) -> str:
+    return TFLM if TFLM in interpreters else LITERT_REFERENCE
+
+
 def _check_drop(accuracy: dict[str, Accuracy], max_drop_points: float) -> Check:
-    """Whatever runs on the device, TFLM if it is here and LiteRT's reference kernels else, against float LiteRT."""
-    int8 = accuracy.get(TFLM) or accuracy.get(LITERT_REFERENCE)
-    if int8 is None or LITERT_FLOAT not in accuracy:
+    device, real = accuracy.get(_device(accuracy)), accuracy.get(LITERT_FLOAT)
+    if device is None or real is None:
         return Check("int8_drop_points", None, None, max_drop_points)
-    clips = int(int8.confusion.sum())
     # counted in clips first, so that a drop of exactly the limit passes
-    lost = int(np.trace(accuracy[LITERT_FLOAT].confusion)) - int(np.trace(int8.confusion))
-    drop_points = 100 * lost / clips
+    lost = int(np.trace(real.confusion)) - int(np.trace(device.confusion))
+    drop_points = 100 * lost / int(device.confusion.sum())
     return Check("int8_drop_points", drop_points <= max_drop_points, drop_points, max_drop_points)
 
 
@@ -189,9 +196,9 @@ def _check_equality(parity: dict[tuple[str, str], Parity]) -> Check:
 
 def _check_distinct(outputs: dict[str, Values], inputs: NDArray[np.int8], labels: int) -> Check:
     """A model that answers everything alike would pass every comparison and prove nothing."""
-    int8 = outputs.get(TFLM, outputs.get(LITERT_REFERENCE))
+    device = outputs.get(_device(outputs))
     least = min(labels, len(np.unique(inputs.reshape(len(inputs), -1), axis=0)))
-    if int8 is None:
+    if device is None:
         return Check("distinct_outputs", None, None, least)
-    distinct = len(np.unique(int8, axis=0))
+    distinct = len(np.unique(device, axis=0))
     return Check("distinct_outputs", distinct >= least, distinct, least)

@@ -69,11 +69,15 @@ def test_export_over_an_export_needs_force(trained_bundle: Bundle, tmp_path: Pat
     assert kws_edge(*command, "--force").returncode == 0
 
 
-def test_verify_passes_a_sound_bundle(trained_bundle: Bundle, tones: Corpus) -> None:
-    done = kws_edge("verify", trained_bundle.path, "--data", tones.folder)
+def test_verify_passes_a_sound_bundle_and_draws_its_confusion(
+    trained_bundle: Bundle, tones: Corpus, tmp_path: Path
+) -> None:
+    plot = tmp_path / "confusion.png"
+    done = kws_edge("verify", trained_bundle.path, "--data", tones.folder, "--plot", plot)
     assert done.returncode == 0, done.stderr
     for expected in ("keras_qat", "litert_reference / litert_xnnpack", "int8_drop_points", "true \\ predicted"):
         assert expected in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_verify_prints_json_alone_on_stdout(trained_bundle: Bundle, tones: Corpus) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPILED := $(VENV)/.compiled
-EXTRAS := train,synth,dev
+EXTRAS := train,synth,tensorboard,dev
 
 CORE := $(wildcard firmware_export/core/*.[ch]) kws_edge/frontend/native_build.py setup.py
 PYTHON_PATHS := kws_edge firmware_export tests benchmarks setup.py
@@ -62,6 +62,14 @@ format: $(COMPILED)
 	$(BIN)/ruff check --fix $(PYTHON_PATHS)
 	$(BIN)/ruff format $(PYTHON_PATHS)
 	find $(C_FOLDERS) -name '*.[ch]' -exec $(BIN)/clang-format -i {} +
+
+# every table that the documentation quotes; each program explains itself with --help
+bench: $(COMPILED)
+	@for table in benchmarks/*.py; do echo "== $$table"; $(BIN)/python "$$table" || exit 1; done
+
+# the vectors that Python, C and the firmware's self-test share, made anew from the specification
+golden: $(COMPILED)
+	$(BIN)/python tests/golden/make_golden.py
 
 clean:
 	rm -rf $(VENV) demo build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

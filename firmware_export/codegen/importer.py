@@ -320,7 +320,7 @@ def _softmax(op: _Operands) -> ir.Operator:
     beta = float(options.Beta())
     op.require(bool(given.shape) and given.shape == made.shape, f"it changes {list(given.shape)} to {list(made.shape)}")
     op.require(made.scale == 1.0 / 256.0 and made.zero_point == -128, "its output is not in units of 1/256 from -128")
-    op.require(given.shape[-1] < 1 << 12, f"it sums {given.shape[-1]} values; 4095 are the most")
+    op.require(given.shape[-1] < 1 << 9, f"it sums {given.shape[-1]} values; 511 are the most")
     op.require(given.elements // given.shape[-1] < 1 << 16, f"its input is {list(given.shape)}")
     op.require(1.0 < beta * given.scale * (1 << 26) < float("inf"), f"beta {beta} does not fit its input's scale")
     return ir.Softmax(given, made, beta)

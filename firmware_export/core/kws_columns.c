@@ -42,16 +42,21 @@ static void accumulate(const uint32_t *weights, uint32_t word, int32_t *sum_a, i
 #else
 
 void kws_widen(const int8_t *from, uint32_t count, kws_column *columns, uint32_t pixel) {
-  static const uint8_t order[4] = {0, 2, 1, 3};
   (void)pixel;
-  while (count > 0u) {
-    const uint32_t here = count < 4u ? count : 4u;
-    for (uint32_t i = 0; i < 4u; ++i) {
-      columns[order[i]] = i < here ? from[i] : 0;
-    }
-    from += here;
+  while (count >= 4u) {
+    columns[0] = from[0];
+    columns[1] = from[2];
+    columns[2] = from[1];
+    columns[3] = from[3];
+    from += 4;
     columns += 4;
-    count -= here;
+    count -= 4u;
+  }
+  if (count > 0u) {
+    columns[0] = from[0];
+    columns[1] = count > 2u ? from[2] : 0;
+    columns[2] = count > 1u ? from[1] : 0;
+    columns[3] = 0;
   }
 }
 

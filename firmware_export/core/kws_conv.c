@@ -66,15 +66,17 @@ void kws_conv(const kws_conv_op *op, const int8_t *input, int8_t *output, void *
   const uint32_t depth = taps * w->input_channels;
   const uint32_t words = (depth + 3u) / 4u * 2u;
   const uint32_t pixels = (uint32_t)w->output_height * w->output_width;
-  const uint32_t most = op->columns == 1u ? 1u : (uint32_t)KWS_COLUMNS;
-  const uint32_t grouped = pixels / most * most;
+  const uint32_t grouped = op->columns == 1u ? 0u : pixels / (uint32_t)KWS_COLUMNS * (uint32_t)KWS_COLUMNS;
   const int dense = taps == 1u && w->stride_height == 1u && w->stride_width == 1u;
   kws_column *columns = (kws_column *)scratch;
   int8_t *patch = (int8_t *)scratch + (op->columns == 1u ? 0u : words * 16u);
   for (uint32_t done = 0; done < pixels;) {
     uint32_t first = op->bottom_up ? pixels - done - 1u : done;
-    const uint32_t count = first < grouped ? most : 1u;
-    first = first / count * count;
+    uint32_t count = 1;
+    if (first < grouped) {
+      count = (uint32_t)KWS_COLUMNS;
+      first &= ~(count - 1u); /* a power of two */
+    }
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t pixel = first + i;
       const int8_t *from = input + pixel * depth;
@@ -82,16 +84,17 @@ void kws_conv(const kws_conv_op *op, const int8_t *input, int8_t *output, void *
         gather(op, input, (int32_t)(pixel / w->output_width), (int32_t)(pixel % w->output_width), patch);
         from = patch;
       }
-      if (op->columns == 1u) {
-        kws_multiply_bytes(op, from, depth, output + pixel * w->output_channels);
-      } else if (count < (uint32_t)KWS_COLUMNS) {
-        copy_bytes((int8_t *)scratch, from, depth);
-        kws_multiply_bytes(op, (const int8_t *)scratch, depth, output + pixel * w->output_channels);
-      } else {
+      if (first < grouped) {
         kws_widen(from, depth, columns, i);
+      } else {
+        if (op->columns > 1u) {
+          copy_bytes((int8_t *)scratch, from, depth);
+          from = (const int8_t *)scratch;
+        }
+        kws_multiply_bytes(op, from, depth, output + pixel * w->output_channels);
       }
     }
-    if (op->columns > 1u && count == (uint32_t)KWS_COLUMNS) {
+    if (first < grouped) {
       kws_multiply_columns(op, columns, words, output + first * w->output_channels);
     }
     done += count;

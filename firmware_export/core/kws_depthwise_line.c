@@ -77,7 +77,8 @@ void kws_depthwise_line(const kws_depthwise_channel *channel, const int16_t *lin
   const uint32_t *weights = channel->weights;
   for (uint32_t i = 0; i < count; i += 2u) {
     const uint32_t *inputs = (const uint32_t *)(const void *)(line + i);
-    int32_t sum0 = channel->bias, sum1 = channel->bias;
+    int32_t sum0 = channel->bias;
+    int32_t sum1 = sum0;
     for (uint32_t j = 0; j < 3u; ++j) {
       sum0 = kws_smlad(inputs[0], weights[2u * j], sum0);
       sum1 = kws_smlad(inputs[1], weights[2u * j + 1u], sum1);

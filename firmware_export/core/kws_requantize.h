@@ -62,7 +62,7 @@ static inline int32_t kws_high_product(int32_t x, int32_t multiplier) {
  * Takes twice the accumulator, below 2^26 in magnitude; saturates to int8. */
 static inline int8_t kws_requantize(int32_t doubled, int32_t multiplier, int32_t rounding, uint32_t right_shift) {
   const int32_t high = kws_high_product(doubled, multiplier);
-  return (int8_t)kws_saturate_int8((high + (high >> 31) + rounding) >> right_shift);
+  return (int8_t)kws_saturate_int8((high - (high < 0 ? 1 : 0) + rounding) >> right_shift);
 }
 
 /* `rounding` of kws_requantize. */

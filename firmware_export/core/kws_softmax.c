@@ -56,7 +56,9 @@ void kws_softmax(const kws_softmax_op *op, const int8_t *input, int8_t *output) 
       const uint32_t headroom = leading_zeros((uint32_t)sum);
       const uint32_t mantissa = ((uint32_t)sum << headroom) - 0x80000000u;
       const int32_t scale = reciprocal_of_one_plus((int32_t)mantissa);
-      const uint32_t exponent = (uint32_t)ACCUMULATION_INTEGER_BITS - headroom + 31u - 8u;
+      /* the exporter limits depth to 511, which keeps this to 31 */
+      const uint32_t bits = (uint32_t)ACCUMULATION_INTEGER_BITS + 31u - 8u - headroom;
+      const uint32_t exponent = bits > 31u ? 31u : bits;
       for (uint32_t i = 0; i < op->depth; ++i) {
         const int32_t exponential = op->exponential[maximum - input[i]];
         const int32_t product = kws_rounding_doubling_high_mul(scale, exponential);

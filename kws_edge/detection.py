@@ -149,6 +149,12 @@ class Detector:
         self._quiet = 0
         self._held: int | None = None
 
+    @property
+    def sums(self) -> NDArray[np.int64]:
+        """Q15 probabilities summed over the smoothing window, int64[labels]; the score is that over the window."""
+        total: NDArray[np.int64] = self._history.sum(axis=0)
+        return total
+
     def push(self, logits: NDArray[np.int8]) -> list[Detection]:
         """Take the outputs of further inferences, int8[n, labels], and return what they complete."""
         labels = len(self._tables.threshold)

@@ -1,11 +1,10 @@
-"""`kws-edge export`: bundle to C sources."""
+"""`kws-edge export`: a bundle, or anybody's int8 model, to C sources and firmware projects."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,47 +12,110 @@ from kws_edge.errors import ExportError
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(help="The bundle to export.", metavar="BUNDLE", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(help="The bundle to export, or an int8 .tflite file.", metavar="BUNDLE", show_default=False),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.", show_default=False)],
-    c_header: Annotated[bool, typer.Option("--c-header", help="Write kws_model.h and kws_model.c.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Firmware on this engine: aot (the network as C calls) or tflm (TensorFlow Lite Micro's interpreter).",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Layout of the firmware; a name that does not exist lists them.", show_default="generic"),
+    ] = None,
+    c_header: Annotated[bool, typer.Option("--c-header", help="Only the model: kws_model.h and kws_model.c.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export, whole.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Turn a bundle into C sources for firmware."""
-    from firmware_export.codegen.firmware_model import ArenaNeed, FirmwareModel
+    """Turn a bundle into C sources or a firmware project; turn an int8 .tflite file into C."""
     from firmware_export.codegen.folder import check_replaceable, write_export
+
+    if c_header == (engine is not None or target is not None):
+        raise ExportError("say what to export: --engine aot, --engine tflm and perhaps --target, or --c-header alone")
+    check_replaceable(output, force=force)
+    if c_header:
+        files, report = _c_header(source)
+    elif source.is_file():
+        files, report = _network(source, engine or "aot", target)
+    else:
+        files, report = _firmware(source, engine, target)
+    write_export(output, files, force=force)
+    if as_json:
+        print(json.dumps({"folder": str(output), "files": sorted(files), **report}, indent=2))
+        return
+    shown = ", ".join(sorted(files)) if len(files) < 4 else f"{len(files)} files"
+    print(f"{output}: {shown}; model {report['model_bytes']:,} bytes")
+    if report["arena_measured_bytes"] is not None:
+        margin = report["arena_bytes"] - report["arena_measured_bytes"]
+        print(
+            f"arena {report['arena_bytes']:,} bytes: {report['arena_measured_bytes']:,} measured, {margin:,} of margin"
+        )
+    elif report["arena_bytes"] is not None:
+        print(f"arena {report['arena_bytes']:,} bytes")
+
+
+def _c_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    from firmware_export.codegen.firmware_model import FirmwareModel
     from firmware_export.codegen.header import render_header
     from kws_edge.bundle import read_bundle
-    from kws_edge.runtime import available_interpreters
-    from kws_edge.verification.memory import measure_memory
+    from kws_edge.cli.firmware import measured_arena
 
-    if not c_header:
-        raise ExportError("nothing to export was named; add --c-header")
-    check_replaceable(output, force=force)
-    source = read_bundle(bundle)
-    arena = None
-    absence = available_interpreters()["tflm"]
-    if absence is None:
-        memory = measure_memory(source.int8_model)
-        arena = ArenaNeed(memory.measured_bytes, memory.margin_bytes)
-    else:
-        print(f"kws-edge: the arena was not measured: {absence}", file=sys.stderr)
-    model = FirmwareModel.from_bundle(source, arena)
-    files = render_header(model)
-    write_export(output, files, force=force)
+    bundle = read_bundle(path)
+    arena = measured_arena(bundle)
+    model = FirmwareModel.from_bundle(bundle, arena)
+    return render_header(model), {
+        "model_bytes": len(model.model),
+        "model_sha256": model.model_sha256,
+        "spec_sha256": model.features.sha256(),
+        "arena_measured_bytes": arena.measured_bytes if arena else None,
+        "arena_bytes": arena.total_bytes if arena else None,
+    }
 
-    if as_json:
-        report = {
-            "folder": str(output),
-            "files": sorted(files),
-            "model_bytes": len(model.model),
-            "model_sha256": model.model_sha256,
-            "spec_sha256": model.features.sha256(),
-            "arena_measured_bytes": arena.measured_bytes if arena else None,
-            "arena_bytes": arena.total_bytes if arena else None,
-        }
-        print(json.dumps(report, indent=2))
-        return
-    print(f"{output}: {', '.join(sorted(files))}; model {len(model.model):,} bytes")
-    if arena:
-        print(f"arena {arena.total_bytes:,} bytes: {arena.measured_bytes:,} measured, {arena.margin_bytes:,} of margin")
+
+def _firmware(path: Path, engine: str | None, target: str | None) -> tuple[dict[str, str], dict[str, Any]]:
+    from firmware_export.targets.registry import engine_and_target
+    from kws_edge.bundle import read_bundle
+    from kws_edge.cli.firmware import firmware_of
+
+    chosen, layout = engine_and_target(engine, target)
+    firmware = firmware_of(read_bundle(path), chosen)
+    arena = firmware.model.arena
+    return layout.files(firmware), {
+        "engine": chosen,
+        "target": layout.name,
+        "model_bytes": len(firmware.model.model),
+        "model_sha256": firmware.model.model_sha256,
+        "spec_sha256": firmware.model.features.sha256(),
+        "arena_measured_bytes": arena.measured_bytes if arena else None,
+        "arena_bytes": firmware.arena_bytes,
+    }
+
+
+def _network(path: Path, engine: str, target: str | None) -> tuple[dict[str, str], dict[str, Any]]:
+    import hashlib
+
+    from firmware_export.targets.generic.network import network_files
+    from kws_edge.runtime.oracle import open_oracle
+
+    if engine != "aot" or target not in (None, "generic"):
+        raise ExportError(f"{path} is a model without a front end: export it with --engine aot and no --target")
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror}") from error
+    # the file is checked before an interpreter sees it
+    files = network_files(model, name=path.name, inference=lambda inputs: open_oracle(model).run(inputs))
+    return files, {
+        "engine": engine,
+        "target": "generic",
+        "model_bytes": len(model),
+        "model_sha256": hashlib.sha256(model).hexdigest(),
+        "spec_sha256": None,
+        "arena_measured_bytes": None,
+        "arena_bytes": None,
+    }

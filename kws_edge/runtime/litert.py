@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class TfLiteInterpreter:
     def run(self, features: Values) -> Values:
         """See `kws_edge.runtime.Interpreter.run`."""
         rows = model_rows(features, self.input)
-        outputs = np.empty((len(rows), self.output.shape[-1]), self.output.dtype)
+        outputs = np.empty((len(rows), math.prod(self.output.shape)), self.output.dtype)
         for row, output in zip(rows, outputs, strict=True):
             self._interpreter.set_tensor(self._input_index, row)
             self._interpreter.invoke()

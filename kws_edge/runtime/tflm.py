@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class TflmInterpreter:
     def run(self, features: Values) -> Values:
         """See `kws_edge.runtime.Interpreter.run`."""
         rows = model_rows(features, self.input)
-        outputs = np.empty((len(rows), self.output.shape[-1]), self.output.dtype)
+        outputs = np.empty((len(rows), math.prod(self.output.shape)), self.output.dtype)
         for row, output in zip(rows, outputs, strict=True):
             self._interpreter.set_input(row, 0)
             self._interpreter.invoke()

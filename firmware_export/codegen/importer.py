@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.codegen import ir
 from firmware_export.codegen.fixed_point import quantized
-from firmware_export.codegen.tflite_file import RawModel, RawOperator, read_model
+from firmware_export.codegen.tflite_file import RawModel, RawOperator, malformed_is_an_error, read_model
 from kws_edge.errors import ExportError
 
 _TFLM_INSTEAD = "use --engine tflm, which runs every operator that TensorFlow Lite Micro has"
@@ -25,7 +25,8 @@ def import_network(model: bytes, source: str) -> ir.Network:
     """
     raw = read_model(model, source)
     tensors = [entry.tensor for entry in raw.tensors]
-    operators = tuple(_operator(raw, operator, source) for operator in raw.operators)
+    with malformed_is_an_error(source):
+        operators = tuple(_operator(raw, operator, source) for operator in raw.operators)
     if len(raw.inputs) != 1 or len(raw.outputs) != 1:
         raise ExportError(
             f"{source}: {len(raw.inputs)} inputs and {len(raw.outputs)} outputs; this engine takes networks with "

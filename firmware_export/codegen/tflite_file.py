@@ -62,7 +62,7 @@ def read_model(content: bytes, source: str) -> RawModel:
 
     Raises ExportError when the file is malformed or larger than any network for a microcontroller.
     """
-    with _malformed_is_an_error(source):
+    with malformed_is_an_error(source):
         if len(content) < 8 or content[4:8] != IDENTIFIER:
             raise MalformedError("it has no TFL3 identifier; is it a .tflite file?")
         model = checked(schema.Model.GetRootAs(content, 0))
@@ -90,7 +90,8 @@ def read_model(content: bytes, source: str) -> RawModel:
 
 
 @contextmanager
-def _malformed_is_an_error(source: str) -> Iterator[None]:
+def malformed_is_an_error(source: str) -> Iterator[None]:
+    """Around everything that reads the file's tables: what they cannot give becomes an ExportError."""
     try:
         yield
     except (MalformedError, struct.error, TypeError, OverflowError) as error:

@@ -7,6 +7,7 @@ import typer
 from kws_edge import __version__
 from kws_edge.cli import data
 from kws_edge.cli.export import export
+from kws_edge.cli.run import run
 from kws_edge.cli.show import show
 from kws_edge.cli.train import train
 from kws_edge.cli.verify import verify
@@ -40,4 +41,5 @@ app.add_typer(data.app, name="data")
 app.command()(train)
 app.command()(show)
 app.command()(export)
+app.command()(run)
 app.command()(verify)

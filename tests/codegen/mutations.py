@@ -1,4 +1,4 @@
-"""Broken .tflite files: flipped bytes, cut files, offsets out of range, and well-formed files that say absurd things."""
+"""Broken .tflite files: flipped bytes, cut files, wild offsets, and well-formed files that say absurd things."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from kws_edge.bundle import Bundle, BundleContents, Provenance, write_bundle
@@ -47,6 +48,7 @@ def train(
     state = _resumed(state_path, fingerprint) if resume else TrainingState(settings=fingerprint)
     settings, spec = request.training, request.features
     keras.utils.set_random_seed(settings.seed)
+    tf.config.experimental.enable_op_determinism()  # costs nothing on a CPU, and makes one seed one result
     if settings.normalize:
         say("measuring the features")
         spec = spec.normalized(*column_statistics(corpus.split("train"), spec))

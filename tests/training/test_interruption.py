@@ -21,10 +21,10 @@ FLOAT_EPOCHS, QAT_EPOCHS = 3, 2
 KILLED_AT = {"float": 3, "qat": FLOAT_EPOCHS + 3, "bundle": FLOAT_EPOCHS + QAT_EPOCHS + 5}
 PROGRAM = """
 import os, signal, sys
-kill_at, flushed, fsync = int(sys.argv.pop(1)), 0, os.fsync
+kill_at, folder, flushed, fsync = int(sys.argv.pop(1)), sys.argv.pop(1), 0, os.fsync
 def counted(descriptor):
     global flushed
-    flushed += 1
+    flushed += os.readlink(f"/proc/self/fd/{descriptor}").startswith(folder)
     if flushed == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(descriptor)
@@ -35,12 +35,12 @@ main()
 
 
 def run(output, data, *more, kill_at=0):
-    """`kws-edge train` in a process of its own, which kills itself at its `kill_at`-th flush."""
+    """`kws-edge train` in a process of its own, which kills itself at its `kill_at`-th flush of an output."""
     arguments = ["train", "-o", str(output), "--data", str(data), "--qat", "--keywords", "low,middle,high"]
     arguments += ["--epochs", str(FLOAT_EPOCHS), "--qat-epochs", str(QAT_EPOCHS), "--batch-size", "20"]
     arguments += ["--option", "width=8", "--option", "blocks=1", "--seed", "4", *more]
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(kill_at), *arguments],
+        [sys.executable, "-c", PROGRAM, str(kill_at), str(output.parent.resolve()), *arguments],
         env={**os.environ, "XDG_CACHE_HOME": str(data.parent / "home")},
         capture_output=True,
         text=True,
@@ -51,7 +51,6 @@ def run(output, data, *more, kill_at=0):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tones, tmp_path_factory):
-    """Also fills the cache of decoded clips, so that the runs to be killed flush nothing but their own files."""
     output = tmp_path_factory.mktemp("uninterrupted") / "bundle"
     done = run(output, tones.folder)
     assert done.returncode == 0, done.stderr

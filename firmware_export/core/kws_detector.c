@@ -19,6 +19,8 @@ static void smooth(kws_detector *detector, const int8_t *logits) {
     powers[label] = below < settings->exponential_count ? settings->exponential[below] : 0;
     total += powers[label];
   }
+  /* never with the exporter's table, which begins with 32768 */
+  if (total == 0) total = 1;
   for (size_t label = 0; label < labels; ++label) {
     /* at most 2^15 * 2^15 + 255 * 2^15 / 2: fits 32 bits */
     const uint32_t probability = (((uint32_t)powers[label] << 15) + total / 2u) / total;

@@ -1,10 +1,15 @@
 #include "kws_engine.h"
+
+#include <string.h>
+
 #include "kws_network.h"
 
 kws_status kws_engine_init(void *arena) {
   if (arena == NULL) {
     return KWS_ERROR_NULL;
   }
+  /* memory that is not there shows now and not in the middle of a stream */
+  memset(arena, 0, KWS_ENGINE_ARENA_BYTES);
   return KWS_OK;
 }
 

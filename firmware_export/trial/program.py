@@ -193,7 +193,8 @@ def _on_host(program: _Program) -> _Built:
         _completed(command, f"compiling {source.name} for the host")
         objects.append(str(target))
     binary, output = program.folder / "trial", program.folder / "output.raw"
-    _completed([compiler, *objects, "-o", str(binary)], "linking for the host")
+    # bound at load: resolving a symbol at its first call would take kilobytes of the stack that is measured
+    _completed([compiler, *objects, "-Wl,-z,now", "-o", str(binary)], "linking for the host")
     listing = _completed([require_tool("size"), *objects[:-2]], "size")
     text_and_data = sum(int(line.split()[0]) + int(line.split()[1]) for line in listing.splitlines()[1:])
 

@@ -102,10 +102,9 @@ static inline void cepstral_sums(const int16_t *weights, uint32_t apart, const i
     first = __smlald(kws_load_pair(weights), pair, first);
     second = __smlald(kws_load_pair(weights + apart), pair, second);
 #else
-    first += weights[0] * logs[0];
-    first += weights[1] * logs[1];
-    second += weights[apart] * logs[0];
-    second += weights[apart + 1] * logs[1];
+    /* two products fit 32 bits, since no weight is -32768 */
+    first += weights[0] * logs[0] + weights[1] * logs[1];
+    second += weights[apart] * logs[0] + weights[apart + 1] * logs[1];
 #endif
   }
   sums[0] = first;

@@ -13,6 +13,7 @@
 #include <immintrin.h>
 
 #define LANES 8u
+#define BINS (KWS_FRONTEND_TRANSFORM_LENGTH / 2 + 1)
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
@@ -116,25 +117,41 @@ static void transform_lanes(const kws_transform_tables *tables, const int16_t *s
 #include "kws_transform.c"
 #undef kws_complex
 
-static size_t clip_in_lanes(kws_frontend *frontend, const kws_frontend_tables *tables, int16_t *padded,
-                            const int16_t *samples, size_t count, int8_t *rows) {
-  lane_complex bins[KWS_FRONTEND_TRANSFORM_LENGTH / 2 + 1];
-  lane_tables of_lanes = {tables->transform, tables->stride_samples};
-  const size_t frames =
-      count < tables->window_samples ? 0 : 1 + (count - tables->window_samples) / tables->stride_samples;
+/* From eight frames a number to eight frames one after the other. */
+static void scatter(const lane_complex *bins, uint32_t count, kws_complex frames[LANES][BINS]) {
+  for (uint32_t bin = 0; bin < count; ++bin) {
+    const __m256i low = _mm256_unpacklo_epi32((__m256i)bins[bin].re, (__m256i)bins[bin].im);
+    const __m256i high = _mm256_unpackhi_epi32((__m256i)bins[bin].re, (__m256i)bins[bin].im);
+    const __m128i pairs[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
+                              _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
+    for (uint32_t pair = 0; pair < 4; ++pair) {
+      _mm_storel_pd((double *)(void *)&frames[2 * pair][bin], _mm_castsi128_pd(pairs[pair]));
+      _mm_storeh_pd((double *)(void *)&frames[2 * pair + 1][bin], _mm_castsi128_pd(pairs[pair]));
+    }
+  }
+}
+
+static void clip_in_lanes(kws_frontend *frontend, const kws_frontend_tables *tables, int16_t *padded,
+                          const int16_t *samples, size_t count, int8_t *rows) {
+  lane_complex bins[BINS];
+  kws_complex frames[LANES][BINS];
+  const lane_tables of_lanes = {tables->transform, tables->stride_samples};
+  const uint32_t window = tables->window_samples;
+  const uint32_t stride = tables->stride_samples;
+  const uint32_t bin_count = tables->transform.points + 1u;
+  const size_t frame_count = count < window ? 0 : 1 + (count - window) / stride;
   const size_t columns = tables->statics * (1u + tables->deltas);
   memcpy(padded + 1, samples, count * sizeof(int16_t));
   kws_frontend_start(frontend, tables);
-  for (size_t frame = 0; frame < frames; ++frame) {
-    const uint32_t lane = frame % LANES;
-    if (lane == 0) transform_lanes(&of_lanes.transform, padded + frame * tables->stride_samples, bins);
-    for (uint32_t bin = 0; bin <= tables->transform.points; ++bin) {
-      frontend->bins[bin].re = bins[bin].re[lane];
-      frontend->bins[bin].im = bins[bin].im[lane];
+  for (size_t frame = 0; frame < frame_count; ++frame) {
+    if (frame % LANES == 0) {
+      /* frames past the last read the zeros behind the recording */
+      transform_lanes(&of_lanes.transform, padded + frame * stride, bins);
+      scatter(bins, bin_count, frames);
     }
+    memcpy(frontend->bins, frames[frame % LANES], bin_count * sizeof(kws_complex));
     kws_frontend_row(frontend, rows + frame * columns);
   }
-  return frames;
 }
 
 #if defined(__clang__)

@@ -40,8 +40,8 @@ def compiled(names: Iterable[str]) -> list[str]:
 def project_files(target: str, firmware: Firmware, *, sources: Iterable[str]) -> dict[str, str]:
     """Every file under the target's ``templates`` folder, path to text; those that end in .jinja are rendered.
 
-    Their variables: ``sources`` (what to compile), ``engine``, ``keywords``, ``version`` of kws-edge, ``rate_hz`` of the
-    model, ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve.
+    Their variables: ``sources`` (what to compile), ``engine``, ``keywords``, ``version`` of kws-edge, ``rate_hz`` of
+    the model, ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve.
     """
     folder = _TARGETS / target / "templates"
     environment = Environment(
@@ -68,7 +68,8 @@ def _values(firmware: Firmware, sources: list[str]) -> dict[str, Any]:
     return {
         "sources": sources,
         "engine": firmware.engine,
-        "keywords": ", ".join(label for label in model.labels if label not in (SILENCE, UNKNOWN)),
+        # one line, whatever a folder of recordings was called
+        "keywords": " ".join(", ".join(label for label in model.labels if label not in (SILENCE, UNKNOWN)).split()),
         "version": __version__,
         "rate_hz": model.features.sample_rate_hz,
         "microphone_rate_hz": microphone,

@@ -19,6 +19,7 @@ MOST_COLUMN_BYTES = 2048  # of scratch for these; deeper windows go pixel by pix
 MOST_PLANE_BYTES = 2048  # of scratch for a depthwise plane
 INT32_LIMIT = 1 << 31
 DOUBLED_LIMIT = 1 << 26  # of twice a sum, as kws_requantize takes it
+MOST_SHIFT = 22  # right shift of kws_requantize
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,10 +188,11 @@ def _conv(
     flat = weights.reshape(channels, depth)
     _refuse_overflow(made, flat, factors, given.zero_point)
     fields: dict[str, Value] = {"window": window_struct(given_shape, made_shape, window)}
-    packed = pack(flat, factors, given.zero_point) if weights.shape[3] == given_shape[2] else None
+    folded = fold(flat, factors, given.zero_point) if weights.shape[3] == given_shape[2] else None
+    words = pack(flat, folded) if folded is not None else None
     pixels = made_shape[0] * made_shape[1]
     multiply_accumulates = pixels * channels * depth
-    if packed is None:
+    if folded is None or words is None:
         fields |= {
             "weights": Array("weights", "int8_t", flat.reshape(-1)),
             "bias": Array("bias", "int32_t", factors.bias),
@@ -203,16 +205,15 @@ def _conv(
         op = Struct("kws_conv_any_op", fields)
         arguments = (op, At(given), At(made))
         return Call("kws_conv_any", arguments, (given,), made, multiply_accumulates=multiply_accumulates)
-    words, bias, shift = packed
     dense = window.kernel == (1, 1) and window.stride == (1, 1)
     padded = -(-depth // 4) * 4
     grouped = pixels >= COLUMNS and 2 * COLUMNS * padded <= MOST_COLUMN_BYTES
     columns = COLUMNS if grouped else 1
     fields |= {
         "weights": Array("weights", "uint32_t", words),
-        "bias": Array("bias", "int32_t", bias),
-        "multiplier": Array("multiplier", "int32_t", factors.multiplier),
-        "shift": Array("shift", "uint8_t", shift),
+        "bias": Array("bias", "int32_t", folded.bias),
+        "multiplier": Array("multiplier", "int32_t", folded.multiplier),
+        "shift": Array("shift", "uint8_t", folded.shift),
         "input_zero_point": given.zero_point,
         "output_zero_point": made.zero_point,
         "columns": columns,
@@ -250,38 +251,47 @@ def _refuse_overflow(made: ir.Tensor, flat: npt.NDArray[Any], factors: Scaling, 
         )
 
 
-def right_shifts(factors: Scaling) -> npt.NDArray[np.int64] | None:
-    """Right shifts in [1, 22] as kws_requantize takes them, or None when some channel has another."""
-    shift = np.where(factors.multiplier == 0, 1, -factors.shift)
-    return shift if bool(((shift >= 1) & (shift <= 22)).all()) else None
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """Per output channel what the fast kernels take: the input's zero point is in the bias, all shifts go right."""
+
+    bias: npt.NDArray[np.int64]
+    multiplier: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
 
 
-def pack(
-    flat: npt.NDArray[Any], factors: Scaling, zero_point: int
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
-    """Weights [channels, depth] as words for kws_conv, with folded biases and right shifts.
+def fold(flat: npt.NDArray[Any], factors: Scaling, zero_point: int) -> Folded | None:
+    """Factors for weights [channels, depth], or None when some channel's sum or shift does not suit kws_requantize.
 
-    None when a halfword, a sum or a shift would not fit; kws_conv_any takes those layers.
+    A channel whose outputs all round to the zero point (dead ones, with minute scales) becomes one of factor 0.
     """
-    shift = right_shifts(factors)
-    if shift is None:
+    weights = flat.astype(np.int64)
+    bias = factors.bias - zero_point * weights.sum(axis=1)
+    peak = np.abs(weights).sum(axis=1) * 128 + np.abs(bias)
+    # two roundings add less than 0.003 when the second goes over eight bits or more
+    dead = (factors.shift <= -8) & (peak * factors.multiplier * np.exp2(factors.shift - 31.0) < 0.49)
+    multiplier = np.where(dead, 0, factors.multiplier)
+    shift = np.where(multiplier == 0, 1, -factors.shift)
+    if 2 * int(peak.max()) >= DOUBLED_LIMIT or not ((shift >= 1) & (shift <= MOST_SHIFT)).all():
         return None
+    return Folded(bias, multiplier, shift)
+
+
+def pack(flat: npt.NDArray[Any], folded: Folded) -> npt.NDArray[np.uint32] | None:
+    """Weights [channels, depth] as words for kws_conv, or None when a halfword or a sum would not fit."""
     channels, depth = flat.shape
-    bias = factors.bias - zero_point * flat.astype(np.int64).sum(axis=1)
     padded = np.zeros((-(-channels // 2) * 2, -(-depth // 4) * 4), np.int64)
     padded[:channels, :depth] = flat
     a, b = padded[0::2], padded[1::2]
     both = 256 * b + a
-    bias_a = np.append(bias, [0] * (len(padded) - channels))
-    bias_both = 256 * bias_a[1::2] + bias_a[0::2]
-    peak = 2 * (np.abs(padded).sum(axis=1) * 128 + np.abs(bias_a))
-    peak_both = np.abs(both).sum(axis=1) * 128 + np.abs(256 * bias_a[1::2]) + np.abs(bias_both)
-    if int(peak.max()) >= DOUBLED_LIMIT or int(peak_both.max()) >= INT32_LIMIT or int(both.min()) < -(1 << 15):
+    bias = np.append(folded.bias, [0] * (len(padded) - channels))
+    peak = np.abs(both).sum(axis=1) * 128 + np.abs(256 * bias[1::2]) + np.abs(bias[0::2])
+    if int(peak.max()) >= INT32_LIMIT or int(both.min()) < -(1 << 15):
         return None
     halves = (both & 0xFFFF).reshape(len(both), -1, 4)
     # the order in which SXTB16 widens four bytes: even ones, then odd ones
     words = np.stack([halves[..., 0] | halves[..., 2] << 16, halves[..., 1] | halves[..., 3] << 16], axis=-1)
-    return words.reshape(-1).astype(np.uint32), bias, shift
+    return words.reshape(-1).astype(np.uint32)
 
 
 def _plane(
@@ -290,12 +300,10 @@ def _plane(
     """kws_depthwise_3x3's struct and scratch bytes, or None when the layer is not of its kind."""
     height, width, channels = given.shape[1:]
     kind = (window.kernel, window.stride, window.dilation, window.pad) == ((3, 3), (1, 1), (1, 1), (1, 1))
-    shift = right_shifts(factors)
-    if not kind or made.shape != given.shape or shift is None or width * channels >= 1 << 16:
+    if not kind or made.shape != given.shape or width * channels >= 1 << 16:
         return None
-    taps = weights.reshape(9, channels).T.astype(np.int64)
-    bias = factors.bias - given.zero_point * taps.sum(axis=1)
-    if 2 * int((np.abs(taps).sum(axis=1) * 128 + np.abs(bias)).max()) >= DOUBLED_LIMIT:
+    folded = fold(weights.reshape(9, channels).T, factors, given.zero_point)
+    if folded is None:
         return None
 
     def scratch_bytes(outer: int, inner: int) -> int:
@@ -316,9 +324,9 @@ def _plane(
             "outer_stride": column_stride if by_column else row_stride,
             "inner_stride": row_stride if by_column else column_stride,
             "weights": Array("weights", "int8_t", lines.reshape(-1)),
-            "bias": Array("bias", "int32_t", bias),
-            "multiplier": Array("multiplier", "int32_t", factors.multiplier),
-            "shift": Array("shift", "uint8_t", shift),
+            "bias": Array("bias", "int32_t", folded.bias),
+            "multiplier": Array("multiplier", "int32_t", folded.multiplier),
+            "shift": Array("shift", "uint8_t", folded.shift),
             "input_zero_point": given.zero_point,
             "output_zero_point": made.zero_point,
         },

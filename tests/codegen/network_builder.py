@@ -127,6 +127,8 @@ class NetworkBuilder:
             stored[rng.random(shape) < 0.05] = -128  # outside of the specification, and met in the wild
         fan_in = stored.size // channels
         scales = rng.uniform(0.2, 2.0, channels if per_channel else 1) / (73.0 * np.sqrt(fan_in))
+        if rng.random() < 0.1:
+            scales[int(rng.integers(len(scales)))] *= 1e-7  # a channel that training has let die
         scales = scales.astype(np.float32).astype(np.float64)
         index = self._tensor(shape, schema.TensorType.INT8, scales, [0] * len(scales), axis, stored)
         spread = scales.reshape([-1 if i == axis and per_channel else 1 for i in range(len(shape))])

@@ -88,14 +88,14 @@ class FeatureSpec:
         )
         require(self.window_samples >= 2, f"window_ms = {self.window_ms}; a window needs 2 samples or more")
         require(
-            0 < self.window_stride_ms and self.stride_samples >= 1,
+            self.window_stride_ms > 0 and self.stride_samples >= 1,
             f"window_stride_ms = {self.window_stride_ms}; use 10 to 20 (0 or less would give 0 frames)",
         )
         for name in ("window_ms", "window_stride_ms"):
             samples = getattr(self, name) * self.sample_rate_hz / 1000
             require(
                 abs(samples - round(samples)) < 1e-6,
-                f"{name} = {getattr(self, name)} is {samples:g} samples at {self.sample_rate_hz} Hz; use a whole number",
+                f"{name} = {getattr(self, name)} is {samples:g} samples at {self.sample_rate_hz} Hz; use whole ones",
             )
         require(
             self.fft_length == 0 or self.fft_length >= self.window_samples,

@@ -29,6 +29,16 @@ static inline uint32_t kws_sxtb16_odd(uint32_t x) {
   return result;
 }
 
+/* Both halfwords of `sums` plus bytes 0 and 2 of `x`, or bytes 1 and 3. */
+static inline uint32_t kws_sxtab16(uint32_t sums, uint32_t x) {
+  return (uint32_t)__sxtab16((int16x2_t)sums, (int8x4_t)x);
+}
+static inline uint32_t kws_sxtab16_odd(uint32_t sums, uint32_t x) {
+  uint32_t result;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(sums), "r"(x));
+  return result;
+}
+
 /* `sum` plus both products of the halfwords of `x` and `y`. */
 static inline int32_t kws_smlad(uint32_t x, uint32_t y, int32_t sum) {
   return __smlad((int16x2_t)x, (int16x2_t)y, sum);
@@ -79,6 +89,12 @@ static inline uint32_t kws_sxtb16(uint32_t x) {
   return (low & 0xFFFFu) | (high << 16);
 }
 static inline uint32_t kws_sxtb16_odd(uint32_t x) { return kws_sxtb16(x >> 8); }
+
+static inline uint32_t kws_sxtab16(uint32_t sums, uint32_t x) {
+  const uint32_t bytes = kws_sxtb16(x);
+  return ((sums + bytes) & 0xFFFFu) | (((sums >> 16) + (bytes >> 16)) << 16);
+}
+static inline uint32_t kws_sxtab16_odd(uint32_t sums, uint32_t x) { return kws_sxtab16(sums, x >> 8); }
 
 static inline int32_t kws_smlabb(uint32_t x, uint32_t y, int32_t sum) {
   return sum + kws_low_half(x) * kws_low_half(y);

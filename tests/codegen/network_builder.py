@@ -136,7 +136,9 @@ class NetworkBuilder:
         if not bias:
             return [index], real, np.zeros(channels)
         bias_scales = (scales * x.affine.scale).astype(np.float32)
-        bias_stored = np.round(rng.normal(size=channels) * 0.5 / bias_scales).astype(np.int32)
+        bias_stored = np.clip(np.round(rng.normal(size=channels) * 0.5 / bias_scales), -(1 << 18), 1 << 18).astype(
+            np.int32
+        )
         bias_index = self._tensor(
             (channels,), schema.TensorType.INT32, bias_scales, [0] * len(bias_scales), 0, bias_stored
         )

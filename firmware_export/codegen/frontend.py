@@ -63,13 +63,6 @@ def _config(tables: FrontendTables) -> str:
 
 {lines}
 
-/* Armv7E-M and Armv8-M DSP instructions; the results are the same without them */
-#if defined(__ARM_FEATURE_DSP) && !defined(KWS_FRONTEND_NO_DSP)
-#define KWS_FRONTEND_USE_DSP __ARM_FEATURE_DSP
-#else
-#define KWS_FRONTEND_USE_DSP 0
-#endif
-
 #endif
 """
 

@@ -8,6 +8,13 @@
 
 #include "kws_frontend_config.h"
 
+/* The DSP instructions of Armv7E-M and Armv8-M; in A32 code, as on older Raspberry Pis, LDRD wants paired registers. */
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && !defined(KWS_FRONTEND_NO_DSP)
+#define KWS_FRONTEND_USE_DSP 1
+#else
+#define KWS_FRONTEND_USE_DSP 0
+#endif
+
 #if KWS_FRONTEND_USE_DSP
 #include <arm_acle.h>
 #endif

@@ -4,6 +4,10 @@
 
 #include "kws_fixed_point.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How a real transform of 2^n or 5*2^n points is taken apart; written by the exporter. */
 typedef struct {
   /* pre-emphasis: y[t] = sample_gain * x[t] - previous_gain * x[t - 1] */
@@ -32,5 +36,9 @@ typedef struct {
  * bins: [points + 1], scratch and result: bins 0 to points, divided by 2^(passes - 1); only powers are meaningful,
  * since the sign of an imaginary part is not specified. */
 void kws_transform(const kws_transform_tables *tables, const int16_t *samples, kws_complex *bins);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -100,6 +100,17 @@ def test_host_compilers_agree(name, compiler, flags, tmp_path, tool):
     np.testing.assert_array_equal(rows_of(output, spec), reference_features(clips, spec))
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_the_headers_are_cpp_too(compiler, tmp_path, tool):
+    tool(compiler, f"apt-get install {compiler.replace('clang++', 'clang')}")
+    write_firmware(tmp_path, SPECS["deltas"])
+    program = tmp_path / "main.cpp"
+    program.write_text('#include "kws_features.h"\nsize_t state_bytes() { return sizeof(kws_frontend); }\n')
+    flags = [*STRICT[1:], "-std=c++11", "-fsyntax-only"]
+    done = subprocess.run([compiler, *flags, str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimization", ["-O0", "-O2", "-O3", "-Os"])
 @pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "clang"])

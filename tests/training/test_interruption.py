@@ -25,7 +25,7 @@ kill_at, folder, flushed, fsync = int(sys.argv.pop(1)), sys.argv.pop(1), 0, os.f
 def counted(descriptor):
     global flushed
     flushed += os.readlink(f"/proc/self/fd/{descriptor}").startswith(folder)
-    if flushed == kill_at:
+    if 0 < flushed == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(descriptor)
 os.fsync = counted

@@ -35,8 +35,8 @@ def golden_files(
     inference: Callable[[NDArray[np.int8]], NDArray[np.int8]],
 ) -> dict[str, str]:
     """The two files by name; `inference` computes int8[n, labels] of int8[n, frames, columns] as TFLM does."""
-    samples = end_sample(_STREAM_INFERENCES - 1, settings, spec)
-    signal = np.fromiter(islice(signal_samples(), samples), np.int16, samples)
+    ends = [end_sample(number, settings, spec) for number in range(_STREAM_INFERENCES)]
+    signal = np.fromiter(islice(signal_samples(), ends[-1]), np.int16, ends[-1])
     rows = reference_features(signal[None], spec)[0]
     clip = rows[: spec.frames]
     outputs = inference(np.concatenate([clip[None], _random_windows(spec)]))
@@ -46,7 +46,7 @@ def golden_files(
         "kws_golden_logarithms": logarithms,
         "kws_golden_features": checksum(clip.ravel()),
         "kws_golden_detector": _detector_checksum(detector),
-        "kws_golden_stream": _stream_checksum(inference(stream_windows(rows, settings, spec)), detector),
+        "kws_golden_stream": _stream_checksum(inference(stream_windows(rows, settings, spec)), ends, detector),
     }
     return {"kws_golden.h": _header(bands, values), "kws_golden.c": _source(outputs, values)}
 
@@ -128,11 +128,11 @@ def _detector_checksum(tables: DetectorTables) -> int:
     return total
 
 
-def _stream_checksum(logits: NDArray[np.int8], tables: DetectorTables) -> int:
+def _stream_checksum(logits: NDArray[np.int8], ends: list[int], tables: DetectorTables) -> int:
     detector = Detector(tables)
     total = _CHECKSUM_START
-    for row in logits:
-        total = checksum(row, total)
+    for end, row in zip(ends, logits, strict=True):
+        total = checksum((end, *row), total)
         total = checksum((detection.label for detection in detector.push(row[None])), total)
     return total
 

@@ -141,7 +141,10 @@ static kws_selftest_stage test_stream(kws_spotter *spotter, void *arena, size_t 
       size_t taken;
       const kws_status status = kws_spotter_push(spotter, rest, count, &taken, &detection);
       if (status < KWS_OK) return KWS_SELFTEST_STREAM;
-      if (status != KWS_OK) sum = checksum_bytes(sum, spotter->logits, KWS_CONFIG_LABELS);
+      if (status != KWS_OK) {
+        sum = checksum(sum, (int32_t)spotter->samples);
+        sum = checksum_bytes(sum, spotter->logits, KWS_CONFIG_LABELS);
+      }
       if (status == KWS_DETECTED) sum = checksum(sum, detection.label);
       rest += taken;
       count -= taken;

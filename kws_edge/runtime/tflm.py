@@ -20,6 +20,8 @@ ARENA_ALIGNMENT_BYTES = 16
 # far more than any model for a microcontroller; a larger need is an error, not a reason to try on
 LARGEST_ARENA_BYTES = 64 << 20
 _PROBE_SECONDS = 120
+# a kernel's tensors in TFLM's full form, while it is prepared
+_LARGEST_PREPARATION_BYTES = 4096
 
 # Runs in a child process, because TFLM aborts the process that gives it a model it cannot run.
 _PROBE = """
@@ -65,9 +67,10 @@ class TflmInterpreter:
 def measure_arena(model: bytes) -> int:
     """Bytes of the smallest arena in which TFLM allocates and invokes `model` on this host.
 
-    TFLM's own recording allocator says the number, and a second run in an arena of that size confirms it. On a 64-bit
-    host pointers are twice as wide as on the device, so this is an upper estimate for the same kernels there.
-    Raises ConversionError if TFLM cannot run the model.
+    TFLM's own recording allocator says the number, and a second run in an arena of that size confirms it. What kernels
+    hold only while they are prepared is not in that number, and can be more than a small model's activations: then the
+    smallest arena that suffices is searched for. On a 64-bit host pointers are twice as wide as on the device, so this
+    is an upper estimate for the same kernels there. Raises ConversionError if TFLM cannot run the model.
     """
     summarize(model)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,8 +78,14 @@ def measure_arena(model: bytes) -> int:
         file.write_bytes(model)
         need_bytes = _arena_used(file, LARGEST_ARENA_BYTES)
         need_bytes += -need_bytes % ARENA_ALIGNMENT_BYTES
-        _arena_used(file, need_bytes)
-    return need_bytes
+        if _suffices(file, need_bytes):
+            return need_bytes
+        too_small, enough = need_bytes, need_bytes + _LARGEST_PREPARATION_BYTES
+        _arena_used(file, enough)
+        while enough - too_small > ARENA_ALIGNMENT_BYTES:
+            middle = (too_small + enough) // 2 // ARENA_ALIGNMENT_BYTES * ARENA_ALIGNMENT_BYTES
+            too_small, enough = (too_small, middle) if _suffices(file, middle) else (middle, enough)
+        return enough
 
 
 def runs_in_arena(model: bytes, arena_bytes: int) -> bool:
@@ -84,10 +93,14 @@ def runs_in_arena(model: bytes, arena_bytes: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(model)
-        try:
-            _arena_used(file, arena_bytes)
-        except ConversionError:
-            return False
+        return _suffices(file, arena_bytes)
+
+
+def _suffices(file: Path, arena_bytes: int) -> bool:
+    try:
+        _arena_used(file, arena_bytes)
+    except ConversionError:
+        return False
     return True
 
 

@@ -1,12 +1,12 @@
 /* Samples in, rows of int8 features out: the keyword spotter's front end.
  *
  * The same file runs in the Python package and in firmware, and equals the specification in
- * kws_edge/frontend/mfcc_fixed.py on every input. No heap, no floating point, no division, no global state; the time of
- * a row does not depend on the samples. A frontend is used by one thread at a time; tables are shared freely.
+ * kws_edge/frontend/mfcc_fixed.py on every input. No heap, no floating point, no division, no global state; a row takes
+ * the same work whatever the samples. A frontend is used by one thread at a time; tables are shared freely.
  *
  *     static kws_frontend frontend;
- *     int8_t row[KWS_FRONTEND_COLUMNS];   // in the generated kws_features.h
- *     kws_frontend_start(&frontend, &kws_frontend_tables_of_model);
+ *     int8_t row[KWS_FEATURES_COLUMNS]; // from the generated kws_features.h
+ *     kws_frontend_start(&frontend, &kws_features_tables);
  *     while (count != 0) {
  *       bool due;
  *       const size_t taken = kws_frontend_push(&frontend, samples, count, row, &due);

@@ -117,7 +117,7 @@ def test_signal_to_noise_ratio_of_every_stage(speech_8khz):
     values = mfcc_fixed.log16(logs, tables.logarithm)
     unit = 65536 / tables.logarithm.gain
     ratio["log16"] = snr_db(logs / 2**20, ((values + 0.5) * unit + tables.logarithm.centre) / 2**20)
-    gates = {"windowed": 80, "transform": 110, "mel": 80, "log2": 110, "log16": 98}
+    gates = {"windowed": 95, "transform": 127, "mel": 97, "log2": 121, "log16": 103}
     assert {name: round(value, 1) for name, value in ratio.items() if value < gates[name]} == {}, ratio
 
 

@@ -34,7 +34,8 @@ typedef struct {
 /* a constant complex number, Q31; a type of its own since the host transforms several frames at once */
 typedef kws_complex kws_rotation;
 
-/* Two neighbouring int16, the first in the lower half; `pair` need not be aligned. */
+/* Two neighbouring int16, the first in the lower half. `pair` need not be aligned; a system that traps unaligned loads
+ * (CCR.UNALIGN_TRP) compiles everything with -mno-unaligned-access, and this too is then made of aligned ones. */
 static inline int32_t kws_load_pair(const int16_t *pair) {
   int32_t word;
   memcpy(&word, pair, sizeof word);

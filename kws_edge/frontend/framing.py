@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from kws_edge.errors import SettingsError
 from kws_edge.spec import FeatureSpec
 
 Clips = NDArray[np.int16]
+Progress = Callable[[int, int], None]
 Number = TypeVar("Number", np.int16, np.int32, np.int64, np.float64)
 
 # clips per block of the NumPy paths: their intermediate arrays stay near 10 MB
@@ -38,11 +39,16 @@ def checked_clips(clips: Clips, spec: FeatureSpec) -> Clips:
     return np.ascontiguousarray(array)
 
 
-def blocks(clips: Clips) -> Iterator[tuple[slice, Clips]]:
-    """Consecutive blocks of at most `BLOCK_CLIPS` clips, each with its place in the whole."""
+def blocks(clips: Clips, progress: Progress | None = None) -> Iterator[tuple[slice, Clips]]:
+    """Consecutive blocks of at most `BLOCK_CLIPS` clips, each with its place in the whole.
+
+    `progress(done, total)` is told how many clips are done after each block.
+    """
     for start in range(0, len(clips), BLOCK_CLIPS):
         place = slice(start, min(start + BLOCK_CLIPS, len(clips)))
         yield place, clips[place]
+        if progress is not None:
+            progress(place.stop, len(clips))
 
 
 def frames_of(signal: NDArray[Number], spec: FeatureSpec) -> NDArray[Number]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kws_edge.frontend.framing import Clips, blocks, checked_clips, frame_count, frames_of
+from kws_edge.frontend.framing import Clips, Progress, blocks, checked_clips, frame_count, frames_of
 from kws_edge.frontend.quantization_tables import ColumnTables
 from kws_edge.frontend.real_tables import DELTA_WEIGHTS
 from kws_edge.frontend.tables import (
@@ -27,16 +27,16 @@ from kws_edge.frontend.transform_fixed import Int64Array, real_transform
 from kws_edge.spec import FeatureSpec
 
 
-def reference_features(clips: Clips, spec: FeatureSpec) -> NDArray[np.int8]:
+def reference_features(clips: Clips, spec: FeatureSpec, *, progress: Progress | None = None) -> NDArray[np.int8]:
     """int8[n, frames, columns] of int16[n, samples] at the model's input scale and zero point, by the specification.
 
-    Raises SettingsError for clips of another type or shape, or shorter than a window, and for a spec that integers
-    cannot represent.
+    `progress(done, total)` counts clips. Raises SettingsError for clips of another type or shape, or shorter than a
+    window, and for a spec that integers cannot represent.
     """
     clips = checked_clips(clips, spec)
     tables = frontend_tables(spec)
     result = np.empty((len(clips), frame_count(clips.shape[1], spec), spec.columns), np.int8)
-    for place, block in blocks(clips):
+    for place, block in blocks(clips, progress):
         result[place] = _block_features(block, tables)
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kws_edge.frontend.framing import Clips, blocks, checked_clips, frame_count
+from kws_edge.frontend.framing import Clips, Progress, blocks, checked_clips, frame_count
 from kws_edge.frontend.real_tables import (
     DELTA_DIVISOR,
     DELTA_WEIGHTS,
@@ -53,17 +53,17 @@ def waveform(clips: Clips, spec: FeatureSpec) -> Float64Array:
     return clips.astype(np.float64)[..., None]
 
 
-def float_features(clips: Clips, spec: FeatureSpec) -> NDArray[np.float32]:
+def float_features(clips: Clips, spec: FeatureSpec, *, progress: Progress | None = None) -> NDArray[np.float32]:
     """Features before quantization, ``(x - mean) / std``, float32[n, frames, columns].
 
-    `clips` is int16[n, samples], usually `spec.clip_samples` of them. Raises SettingsError for another type or shape,
-    or for clips shorter than a window.
+    `clips` is int16[n, samples], usually `spec.clip_samples` of them; `progress(done, total)` counts clips. Raises
+    SettingsError for another type or shape, or for clips shorter than a window.
     """
     clips = checked_clips(clips, spec)
     compute = {"mfcc": mfcc, "log_spectrogram": log_spectrogram, "waveform": waveform}[spec.kind]
     result = np.empty((len(clips), frame_count(clips.shape[1], spec), spec.columns), np.float32)
     mean, std = column_mean(spec), column_std(spec)
-    for place, block in blocks(clips):
+    for place, block in blocks(clips, progress):
         result[place] = (compute(block, spec) - mean) / std
     return result
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kws_edge.errors import DependencyError
 from kws_edge.frontend import mfcc_fixed
-from kws_edge.frontend.framing import Clips, checked_clips, frame_count
+from kws_edge.frontend.framing import Clips, Progress, checked_clips, frame_count
 from kws_edge.frontend.tables import FrontendTables, SpectrumTables, frontend_tables
 from kws_edge.spec import FeatureSpec
 
@@ -36,25 +36,36 @@ def is_compiled() -> bool:
     return _native is not None
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def has_lanes() -> bool:
     """Whether batches are transformed eight frames at a time here: on x86-64 with AVX2."""
     return _native is not None and bool(_native.lib.kws_batch_has_lanes())
 
 
 def features(
-    clips: Clips, spec: FeatureSpec, *, threads: int | None = None, lanes: bool | None = None
+    clips: Clips,
+    spec: FeatureSpec,
+    *,
+    threads: int | None = None,
+    lanes: bool | None = None,
+    progress: Progress | None = None,
 ) -> NDArray[np.int8]:
     """int8[n, frames, columns] of int16[n, samples] at the model's input scale and zero point, by the compiled C.
 
     `threads` defaults to the cores that this process may use; the GIL is free meanwhile. `lanes` = False keeps to the
     firmware's own order of work, one frame at a time, where `has_lanes`; the numbers are the same. Where the package
     was installed without a compiler, the specification gives the same numbers more slowly, with one warning.
+    `progress(done, total)` counts clips.
     Raises SettingsError for clips of another type or shape, or shorter than a window, and for a spec that integers
     cannot represent.
     """
     if _native is None:
         _warn_once()
-        return mfcc_fixed.reference_features(clips, spec)
+        return mfcc_fixed.reference_features(clips, spec, progress=progress)
     clips = checked_clips(clips, spec)
     tables = native_tables(spec)
     result = np.empty((len(clips), frame_count(clips.shape[1], spec), spec.columns), np.int8)
@@ -75,7 +86,9 @@ def features(
             ffi.from_buffer("int16_t[]", padded, require_writable=True),
         )
 
-    _in_threads(compute, len(clips), threads or len(os.sched_getaffinity(0)))
+    _in_threads(compute, len(clips), threads or usable_cores())
+    if progress is not None:
+        progress(len(clips), len(clips))
     return result
 
 

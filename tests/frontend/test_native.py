@@ -165,3 +165,11 @@ def test_without_a_compiler_the_specification_takes_over_and_says_so_once(monkey
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         features(clips, dataclasses.replace(FeatureSpec(), scale=1.0))
+
+
+@pytest.mark.parametrize("compute", [features, reference_features, float_features])
+def test_progress_ends_at_the_number_of_clips(compute):
+    told: list[tuple[int, int]] = []
+    compute(np.zeros((130, 300), np.int16), FeatureSpec(), progress=lambda *counts: told.append(counts))
+    assert told[-1] == (130, 130)
+    assert told == sorted(told)

@@ -1,0 +1,117 @@
+"""What every layout promises: complete, the same every time, briefly explained, its C free of warnings."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+from exported_folders import RATES_HZ, SDK_EXPORTS, export_to, exported_files, firmware_on
+
+from firmware_export.codegen.firmware import Engine
+from firmware_export.targets.registry import engine_and_target, targets
+from kws_edge.errors import ExportError
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror")
+BUILD_FILES = {
+    "esp-idf": "CMakeLists.txt",
+    "generic-tflm": "CMakeLists.txt",
+    "zephyr": "zephyr/CMakeLists.txt",
+}
+SDK_HEADERS = {
+    "arduino": {"PDM.h", "Chirale_TensorFlowLite.h"},
+    "esp-idf": {"driver/i2s_std.h", "esp_err.h", "esp_log.h", "sdkconfig.h"},
+    "generic-tflm": set[str](),
+    "platformio": {"Arduino.h", "PDM.h", "Chirale_TensorFlowLite.h"},
+    "zephyr": {"zephyr/audio/dmic.h", "zephyr/device.h", "zephyr/kernel.h", "zephyr/sys/printk.h"},
+}
+C_LIBRARY = {"stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h", "new", "arm_acle.h"}
+
+
+@pytest.fixture(params=SDK_EXPORTS, ids=lambda pair: "-".join(pair))
+def pair(request: pytest.FixtureRequest) -> tuple[str, Engine]:
+    found: tuple[str, Engine] = request.param
+    return found
+
+
+@pytest.fixture
+def files(pair: tuple[str, Engine]) -> dict[str, str]:
+    return exported_files(*pair)
+
+
+def test_every_target_of_an_sdk_is_tested_here() -> None:
+    carried = {(name, engine) for name, target in targets().items() for engine in target.engines}
+    assert set(SDK_EXPORTS) == {(name, engine) for name, engine in carried if name != "generic"}
+
+
+def test_the_same_firmware_gives_the_same_files(pair: tuple[str, Engine], files: dict[str, str]) -> None:
+    firmware_on.cache_clear()
+    exported_files.cache_clear()
+    again = exported_files(*pair)
+    assert list(again.items()) == list(files.items())
+
+
+def test_the_readme_has_four_lines_and_its_links_lead_somewhere(files: dict[str, str]) -> None:
+    title, blank, *lines = files["README.md"].splitlines()
+    assert (title, blank) == ("# Keyword spotter: left, right", "")
+    assert len(lines) == 4 and all(lines)
+    for link in re.findall(r"\]\(([^)]+)\)", files["README.md"]):
+        assert link in files
+
+
+def test_build_files_name_every_source_once_and_nothing_else(pair: tuple[str, Engine], files: dict[str, str]) -> None:
+    if pair[0] not in BUILD_FILES:  # the library formats compile whatever is in src
+        assert all(len(PurePosixPath(name).parts) == 2 for name in files if name.startswith("src/"))
+        return
+    named = re.findall(r"\bkws_\w+\.(?:cc|cpp|c)\b", files[BUILD_FILES[pair[0]]])
+    compiled = [PurePosixPath(name).name for name in files if re.fullmatch(r"src/.*\.(cc|cpp|c)", name)]
+    assert sorted(named) == sorted(compiled)
+
+
+def test_includes_are_in_the_folder_or_come_with_the_sdk(pair: tuple[str, Engine], files: dict[str, str]) -> None:
+    known = {PurePosixPath(name).name for name in files if name.startswith("src/")} | C_LIBRARY | SDK_HEADERS[pair[0]]
+    for name, text in files.items():
+        if not name.endswith((".c", ".cc", ".cpp", ".h", ".ino")):
+            continue
+        for header in re.findall(r"^#include [<\"]([^>\"]+)[>\"]", text, re.MULTILINE):
+            assert header in known or header.startswith("tensorflow/lite/"), f"{name} includes {header}"
+
+
+def test_no_file_says_when_or_where_it_was_made(files: dict[str, str]) -> None:
+    for name, text in files.items():
+        assert not re.search(r"20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d|/home/|/tmp/|/root/|/work/", text), name
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])
+@pytest.mark.slow
+def test_all_c_compiles_without_a_warning(
+    pair: tuple[str, Engine], compiler: str, tmp_path: Path, tool: Callable[[str, str], str]
+) -> None:
+    package = {"arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}.get(compiler, compiler)
+    command = [tool(compiler, f"apt-get install {package}"), "-std=c99", *WARNINGS, "-O2", "-Isrc", "-c"]
+    if compiler.startswith("arm"):
+        command += ["-mcpu=cortex-m4", "-mthumb", "-funsigned-char"]
+    folder = export_to(tmp_path / "export", *pair)
+    sources = sorted(str(path.relative_to(folder)) for path in (folder / "src").glob("*.c"))
+    assert sources
+    subprocess.run([*command, *sources], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize(("target", "engine"), [pair for pair in SDK_EXPORTS if pair[0] != "generic-tflm"])
+def test_examples_decimate_exactly_when_the_microphone_is_faster(target: str, engine: Engine, rate_hz: int) -> None:
+    written = exported_files(target, engine, rate_hz)
+    (program,) = (text for name, text in written.items() if name.endswith((".ino", "main.c", "main.cpp")))
+    assert ("kws_decimate_push(" in program) == (rate_hz == 8000)
+    assert "kws_dc_block_run(" in program
+    assert re.search(r"MICROPHONE_RATE_HZ(?: =)? 16000\b", program)
+
+
+def test_a_target_with_two_engines_asks_for_one() -> None:
+    with pytest.raises(ExportError, match="carries engines aot and tflm; add --engine"):
+        engine_and_target(None, "zephyr")
+    assert engine_and_target("tflm", None)[1].name == "generic-tflm"
+    with pytest.raises(ExportError, match="not aot"):
+        engine_and_target("aot", "generic-tflm")

@@ -227,13 +227,14 @@ void kws_frontend_start(kws_frontend *frontend, const kws_frontend_tables *table
 size_t kws_frontend_push(kws_frontend *frontend, const int16_t *samples, size_t count, int8_t *row, bool *due) {
   const kws_frontend_tables *tables = frontend->tables;
   *due = false;
+  if (count == 0) {
+    return 0; /* samples may be NULL then */
+  }
 #if KWS_FRONTEND_WITH_WAVEFORM
   if (tables->kind == KWS_FRONTEND_WAVEFORM) {
-    if (count != 0) {
-      row[0] = scaled_column(tables, 0, samples[0]);
-      *due = true;
-    }
-    return *due ? 1 : 0;
+    row[0] = scaled_column(tables, 0, samples[0]);
+    *due = true;
+    return 1;
   }
 #endif
 #if KWS_FRONTEND_TRANSFORM_LENGTH > 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kws_edge.errors import DependencyError
+from kws_edge.errors import DependencyError, SettingsError
 from kws_edge.frontend import mfcc_fixed
 from kws_edge.frontend.framing import Clips, Progress, checked_clips, frame_count
 from kws_edge.frontend.tables import FrontendTables, SpectrumTables, frontend_tables
@@ -107,9 +107,14 @@ class Stream:
         _native.lib.kws_frontend_start(self._frontend, self._tables.pointer)
 
     def push(self, samples: NDArray[np.int16]) -> NDArray[np.int8]:
-        """The rows, int8[rows, columns], that int16[count] further samples complete; often none."""
+        """The rows, int8[rows, columns], that int16[count] further samples complete; often none.
+
+        Raises SettingsError for samples of another type or shape.
+        """
         ffi, lib = _native.ffi, _native.lib
-        data = np.ascontiguousarray(samples, np.int16)
+        data = np.ascontiguousarray(samples)
+        if data.dtype != np.int16 or data.ndim != 1:
+            raise SettingsError(f"samples is {data.dtype}{list(data.shape)}; give int16[count]")
         position, rows = 0, []
         row, due = np.empty(self._columns, np.int8), ffi.new("bool *")
         source, target = ffi.from_buffer("int16_t[]", data), ffi.from_buffer("int8_t[]", row, require_writable=True)

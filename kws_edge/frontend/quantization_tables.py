@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,11 @@ def column_tables(spec: FeatureSpec, zero: float, step: float) -> ColumnTables:
         gains = np.round(step / divisor * 2.0**shift).astype(np.int32)
         offset = zero / divisor
     bias = _bias(offset - column_mean(spec)[:statics] / divisor, shift, spec)
+    if spec.kind == "mfcc":
+        largest = np.abs(matrix.astype(np.float64)).sum(axis=1) * 2.0**15
+    else:  # a sample, or a logarithm to base 2 in Q20
+        largest = gains * 2.0 ** (15 if spec.kind == "waveform" else 26)
+    _check_steps(largest, bias, shift, spec)
     history_shift = max(0, _bits(np.abs(matrix.astype(np.int64)).sum(axis=1).max(initial=0) * 32768) - HISTORY_BITS)
     delta_gains, delta_bias, delta_shift = _delta_tables(spec, history_shift - shift)
     return ColumnTables(matrix, gains, bias, shift, history_shift, delta_gains, delta_bias, delta_shift)
@@ -95,7 +101,9 @@ def _delta_tables(spec: FeatureSpec, history_exponent: int) -> tuple[NDArray[np.
     # two deltas grow a kept cepstrum by less than 2^6: 24 + 6 + 31 bits fit 64
     shift = _shift_for(factors.max(), 31, spec)
     offset = -mean[count:] / std[count:] / spec.scale
-    return np.round(factors * 2.0**shift).astype(np.int32), _bias(offset, shift, spec), shift
+    gains, bias = np.round(factors * 2.0**shift).astype(np.int32), _bias(offset, shift, spec)
+    _check_steps(gains * 2.0 ** (HISTORY_BITS + 6), bias, shift, spec)
+    return gains, bias, shift
 
 
 def _bias(offset: Float64Array, shift: int, spec: FeatureSpec) -> NDArray[np.int64]:
@@ -111,6 +119,14 @@ def _shift_for(largest: float, bits: int, spec: FeatureSpec) -> int:
     if shift < 1:
         raise SettingsError(f"std times scale = {spec.scale} is finer than the input's own step; enlarge it")
     return shift
+
+
+def _check_steps(largest: NDArray[Any], bias: NDArray[np.int64], shift: int, spec: FeatureSpec) -> None:
+    """Before clipping to int8 a column must fit 32 bits: the C shifts a 64-bit sum into a 32-bit one."""
+    if ((largest + np.abs(bias).astype(np.float64)) / 2.0**shift).max() >= 2.0**31:
+        raise SettingsError(
+            f"scale = {spec.scale} makes some column more than 2^31 steps long; enlarge scale or std, or check mean"
+        )
 
 
 def _bits(value: int) -> int:

@@ -83,6 +83,11 @@ def frontend_tables(spec: FeatureSpec) -> FrontendTables:
             f"a transform of {spec.transform_length} points is beyond the {MAX_WINDOW_SAMPLES} that the front end "
             "holds; shorten window_ms or lower sample_rate_hz"
         )
+    if spec.stride_samples > MAX_WINDOW_SAMPLES:
+        raise SettingsError(
+            f"window_stride_ms = {spec.window_stride_ms} is {spec.stride_samples} samples, beyond the "
+            f"{MAX_WINDOW_SAMPLES} that the front end counts; shorten it"
+        )
     spectrum = _spectrum_tables(spec)
     logarithm = _log_tables(spectrum)
     neper = math.log(2) / (1 << LOG2_BITS)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from kws_edge.errors import SettingsError
 from kws_edge.frontend import Stream, features, float_features, native, reference_features
 from kws_edge.spec import FeatureSpec
 
@@ -173,3 +174,31 @@ def test_progress_ends_at_the_number_of_clips(compute):
     compute(np.zeros((130, 300), np.int16), FeatureSpec(), progress=lambda *counts: told.append(counts))
     assert told[-1] == (130, 130)
     assert told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": (-3e9,) * 10, "std": (1.0,) * 10}, "2\\^31 steps"),
+        ({"mean": (5e9,) * 10, "std": (1.0,) * 10}, "2\\^31 steps"),
+        ({"scale": 1e-8, "cepstral_lifter": 0}, "2\\^31 steps"),
+        ({"scale": 1.4e-6, "std": (0.0102,) * 10, "cepstral_lifter": 2, "mel_bands": 40}, "2\\^31 steps"),
+        ({"sample_rate_hz": 48000, "clip_ms": 10000, "window_stride_ms": 2000.0}, "window_stride_ms"),
+    ],
+)
+def test_what_32_bits_cannot_hold_is_refused_by_both(changes, message):
+    spec = FeatureSpec(**changes)
+    clips = np.zeros((1, spec.clip_samples), np.int16)
+    for front_end in (features, reference_features):
+        with pytest.raises(SettingsError, match=message):
+            front_end(clips, spec)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(400, np.float32), np.zeros((2, 400), np.int16)])
+def test_a_stream_refuses_what_features_refuses(samples):
+    with pytest.raises(SettingsError, match="int16"):
+        Stream(FeatureSpec()).push(samples)
+
+
+def test_a_stream_takes_nothing_too():
+    assert Stream(FeatureSpec()).push(np.zeros(0, np.int16)).shape == (0, 10)

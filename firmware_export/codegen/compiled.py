@@ -28,6 +28,7 @@ KERNEL_SOURCES = (
     "kws_copy.c",
     "kws_depthwise.c",
     "kws_depthwise_3x3.c",
+    "kws_depthwise_lanes.c",
     "kws_depthwise_line.c",
     "kws_elementwise.c",
     "kws_lookup.c",

@@ -17,6 +17,7 @@ from kws_edge.errors import ExportError
 COLUMNS = 4  # pixels that kws_conv's DSP form takes at a time
 MOST_COLUMN_BYTES = 2048  # of scratch for these; deeper windows go pixel by pixel
 MOST_PLANE_BYTES = 2048  # of scratch for a depthwise plane
+MOST_TAPS = 256  # of a depthwise window whose taps are listed in scratch memory
 INT32_LIMIT = 1 << 31
 DOUBLED_LIMIT = 1 << 26  # of twice a sum, as kws_requantize takes it
 MOST_SHIFT = 22  # right shift of kws_requantize
@@ -111,26 +112,26 @@ def lower_depthwise(operator: ir.DepthwiseConv2D) -> Call:
             sharing={0: Sharing(same=True)},
             multiply_accumulates=multiply_accumulates,
         )
-    op = Struct(
-        "kws_depthwise_op",
-        {
-            "window": window_struct(given.shape[1:], made.shape[1:], window),
-            "weights": Array("weights", "int8_t", weights.reshape(-1)),
-            "bias": Array("bias", "int32_t", factors.bias),
-            "multiplier": Array("multiplier", "int32_t", factors.multiplier),
-            "shift": Array("shift", "int8_t", factors.shift),
-            "input_zero_point": given.zero_point,
-            "output_zero_point": made.zero_point,
-        },
-    )
-    return Call(
-        "kws_depthwise",
-        (op, At(given), At(made)),
-        (given,),
-        made,
-        sharing={0: share(row_blocks(given.shape[1:], made.shape[1:], window), buffered=False, reversible=False)},
-        multiply_accumulates=multiply_accumulates,
-    )
+    sharing = {0: share(row_blocks(given.shape[1:], made.shape[1:], window), buffered=False, reversible=False)}
+    flat = weights.reshape(-1, channels).T
+    # wider windows and several filters a channel go by the definition, which folds nothing
+    listed = given.shape[3] == channels and height * width <= MOST_TAPS
+    folded = fold(flat, factors, given.zero_point) if listed else None
+    fields: dict[str, Value] = {
+        "window": window_struct(given.shape[1:], made.shape[1:], window),
+        "weights": Array("weights", "int8_t", weights.reshape(-1)),
+        "bias": Array("bias", "int32_t", factors.bias if folded is None else folded.bias),
+        "multiplier": Array("multiplier", "int32_t", factors.multiplier if folded is None else folded.multiplier),
+        "shift": Array("shift", "int8_t", factors.shift) if folded is None else Array("shift", "uint8_t", folded.shift),
+        "input_zero_point": given.zero_point,
+        "output_zero_point": made.zero_point,
+    }
+    if folded is not None:
+        arguments = (Struct("kws_depthwise_lanes_op", fields), At(given), At(made), Scratch())
+        name, scratch = "kws_depthwise_lanes", 4 * height * width
+        return Call(name, arguments, (given,), made, scratch, sharing, multiply_accumulates)
+    op = Struct("kws_depthwise_op", fields)
+    return Call("kws_depthwise", (op, At(given), At(made)), (given,), made, 0, sharing, multiply_accumulates)
 
 
 def window_struct(given: tuple[int, ...], made: tuple[int, ...], window: ir.Window) -> Struct:

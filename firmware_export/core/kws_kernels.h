@@ -93,6 +93,20 @@ typedef struct {
 
 void kws_depthwise_3x3(const kws_depthwise_3x3_op *op, const int8_t *input, int8_t *output, void *scratch);
 
+/* Depthwise convolution with one filter a channel: weights [kernel_height][kernel_width][channels]; bias, multiplier
+ * and shift as in kws_conv. scratch: 4 bytes for each tap of the window. Sharing: as kws_depthwise. */
+typedef struct {
+  kws_window window;
+  const int8_t *weights;
+  const int32_t *bias;
+  const int32_t *multiplier;
+  const uint8_t *shift;
+  int8_t input_zero_point;
+  int8_t output_zero_point;
+} kws_depthwise_lanes_op;
+
+void kws_depthwise_lanes(const kws_depthwise_lanes_op *op, const int8_t *input, int8_t *output, void *scratch);
+
 /* Any depthwise convolution, channel multipliers included: weights [kernel_height][kernel_width][output_channels],
  * unfolded bias (or NULL), shift[c] in [-31, 30], left when positive.
  * Sharing: an output row is written when no input row above its window's first is needed any more. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def stream_outputs(samples: NDArray[np.int16], bundle: Bundle) -> StreamOutputs:
 
 def checksums(windows: NDArray[np.int8]) -> NDArray[np.uint32]:
     """uint32[n], 32-bit FNV-1a (draft-eastlake-fnv) over the bytes of each of int8[n, frames, columns]."""
-    flat = np.ascontiguousarray(windows).reshape(len(windows), -1).view(np.uint8)
+    flat = np.ascontiguousarray(windows).reshape(len(windows), math.prod(windows.shape[1:])).view(np.uint8)
     total = np.full(len(windows), 2166136261, np.uint32)
     for column in flat.T:
         total = (total ^ column) * np.uint32(16777619)

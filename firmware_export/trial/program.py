@@ -44,6 +44,8 @@ class Memory:
     flash_bytes: int
     # of these the model's own: weights, biases, multipliers and shifts; None where they are not told apart
     model_constants_bytes: int | None
+    # of these the self-test and what it expects, which an application may leave out; None where not told apart
+    selftest_flash_bytes: int | None
     # kws_spotter: front end, features, detector
     spotter_bytes: int
     # the engine's arena
@@ -165,6 +167,7 @@ class _Program:
 class _Flash:
     total: int
     constants: int | None
+    selftest: int | None
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ def _on_host(program: _Program) -> _Built:
         stdout = _completed(command, "the trial on the host", program.timeout_s("host"))
         return _Run(stdout, output.read_bytes(), None)
 
-    return _Built(_Flash(text_and_data, None), run_it)
+    return _Built(_Flash(text_and_data, None, None), run_it)
 
 
 def _emulated(program: _Program, cpu: str, *, count: bool) -> _Built:
@@ -225,9 +228,10 @@ def _emulated(program: _Program, cpu: str, *, count: bool) -> _Built:
         totals = [sum(done.instructions[name]) for name in counted]
         return _Run(done.stdout, done.output, Instructions(*totals) if totals else None)
 
-    flash = sum(part.flash_bytes for source, part in size(elf).sources.items() if source not in _HARNESS_SOURCES)
+    sources = {name: part.flash_bytes for name, part in size(elf).sources.items() if name not in _HARNESS_SOURCES}
+    self_test = sum(sources.get(name, 0) for name in ("kws_selftest.c", "kws_golden.c"))
     constants = sum(symbol.bytes for symbol in elf.symbols if _MODEL_CONSTANT.match(symbol.name))
-    return _Built(_Flash(flash, constants), run_it)
+    return _Built(_Flash(sum(sources.values()), constants, self_test), run_it)
 
 
 def _completed(command: Sequence[str], what: str, timeout_s: float | None = None) -> str:
@@ -262,6 +266,11 @@ def _trial(place: str, samples: int, labels: int, verdict: str, done: _Run, flas
             Detection(int(records["label"][inference]), int(records["score"][inference]), int(inference))
             for inference in np.flatnonzero(records["label"] != _NO_LABEL)
         ),
-        memory=Memory(flash_bytes=flash.total, model_constants_bytes=flash.constants, **numbers),
+        memory=Memory(
+            flash_bytes=flash.total,
+            model_constants_bytes=flash.constants,
+            selftest_flash_bytes=flash.selftest,
+            **numbers,
+        ),
         instructions=done.instructions,
     )

@@ -51,10 +51,9 @@ def export(
     shown = ", ".join(sorted(files)) if len(files) < 4 else f"{len(files)} files"
     print(f"{output}: {shown}; model {report['model_bytes']:,} bytes")
     if report["arena_measured_bytes"] is not None:
-        margin = report["arena_bytes"] - report["arena_measured_bytes"]
-        print(
-            f"arena {report['arena_bytes']:,} bytes: {report['arena_measured_bytes']:,} measured, {margin:,} of margin"
-        )
+        rest = report["arena_bytes"] - report["arena_measured_bytes"]
+        more = "of margin" if c_header else "for the interpreter and of margin"
+        print(f"arena {report['arena_bytes']:,} bytes: {report['arena_measured_bytes']:,} measured, {rest:,} {more}")
     elif report["arena_bytes"] is not None:
         print(f"arena {report['arena_bytes']:,} bytes")
 

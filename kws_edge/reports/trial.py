@@ -45,6 +45,7 @@ def trial_report(trial: Trial, bundle: Bundle, different: list[str]) -> dict[str
         else None,
         "flash_bytes": memory.flash_bytes,
         "model_constants_bytes": memory.model_constants_bytes,
+        "selftest_flash_bytes": memory.selftest_flash_bytes,
         "ram_bytes": memory.ram_bytes,
         "spotter_bytes": memory.spotter_bytes,
         "arena_bytes": memory.arena_bytes,
@@ -93,10 +94,11 @@ def _outputs(report: dict[str, Any]) -> list[list[str]]:
 
 
 def _flash(report: dict[str, Any]) -> str:
-    total, constants = report["flash_bytes"], report["model_constants_bytes"]
+    total, constants, self_test = (report[f"{part}_bytes"] for part in ("flash", "model_constants", "selftest_flash"))
     if constants is None:
         return f"{total:,} B"
-    return f"{total:,} B: model {constants:,}, code and tables {total - constants:,}"
+    rest = total - constants - self_test
+    return f"{total:,} B: model {constants:,}, self-test {self_test:,}, all other code and tables {rest:,}"
 
 
 def _instructions(report: dict[str, Any]) -> str:

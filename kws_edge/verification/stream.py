@@ -71,7 +71,8 @@ def differences(trial: Trial, expected: StreamOutputs) -> list[str]:
         ("features", trial.features, expected.features),
         ("outputs", trial.logits, expected.logits),
     ):
-        different = np.flatnonzero((actual != other).reshape(count, -1).any(axis=1))
+        unequal = actual != other
+        different = np.flatnonzero(unequal.any(axis=1) if unequal.ndim > 1 else unequal)
         if len(different):
             found.append(f"{name} of {len(different)} of {count} inferences, first of number {different[0]}")
     if trial.detections != expected.detections:

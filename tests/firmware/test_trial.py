@@ -79,7 +79,10 @@ def test_firmware_is_python_integer_for_integer(
     if trial.instructions is not None:
         assert trial.instructions.total > trial.instructions.network + trial.instructions.frontend > 0
         assert memory.model_constants_bytes is not None
-        assert memory.flash_bytes > memory.model_constants_bytes > 1000
+        assert memory.selftest_flash_bytes is not None
+        assert memory.model_constants_bytes > 1000
+        # front end, network's code, detector and runtime
+        assert 4000 < memory.flash_bytes - memory.model_constants_bytes - memory.selftest_flash_bytes < 16 * 1024
 
 
 def test_instructions_repeat_exactly(firmware: Firmware, stream: np.ndarray, tool: Callable[[str, str], str]) -> None:

@@ -10,6 +10,9 @@ CORE := $(wildcard firmware_export/core/*.[ch]) kws_edge/frontend/native_build.p
 PYTHON_PATHS := kws_edge firmware_export tests benchmarks setup.py
 C_FOLDERS := firmware_export/core firmware_export/targets benchmarks
 
+# tests at a time among the slow ones, each file by one worker
+WORKERS ?= 2
+
 # what the demonstration trains: short enough to watch, long enough to be worth verifying
 DEMO_EPOCHS ?= 20
 DEMO_QAT_EPOCHS ?= 5
@@ -48,7 +51,7 @@ test-fast: $(COMPILED)
 
 test: test-fast
 	@echo "== slow tests: they train, build firmware and boot emulators"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile
 
 lint: $(COMPILED)
 	$(BIN)/ruff check $(PYTHON_PATHS)

@@ -37,7 +37,8 @@ def designed_taps() -> NDArray[np.int64]:
 def decimated(pcm: Samples) -> Samples:
     """What the C must give: convolution with silence before the start, every second sample, rounded half up."""
     sums = np.convolve(pcm.astype(np.int64), designed_taps())[1 : len(pcm) : 2]
-    return np.clip((sums + 16384) >> 15, -32768, 32767).astype(np.int16)
+    rounded: Samples = np.clip((sums + 16384) >> 15, -32768, 32767).astype(np.int16)
+    return rounded
 
 
 def without_offset(samples: Samples) -> Samples:
@@ -47,7 +48,8 @@ def without_offset(samples: Samples) -> Samples:
     for i, sample in enumerate(samples.tolist()):
         levels[i] = sample - ((offset + 512) >> 10)
         offset += int(levels[i])
-    return np.clip(levels, -32768, 32767).astype(np.int16)
+    clipped: Samples = np.clip(levels, -32768, 32767).astype(np.int16)
+    return clipped
 
 
 class Decimator:
@@ -123,6 +125,15 @@ def test_the_extreme_input_of_either_sign_saturates(decimator: Callable[[], Deci
         expected = decimated(pcm)
         assert expected[-1] == (32767 if sign > 0 else -32768)
         assert np.array_equal(decimator().push(pcm), expected)
+
+
+@pytest.mark.parametrize("sample", [1, -1, 3, 32767, -32767, -32768])
+def test_halves_are_rounded_up(decimator: Callable[[], Decimator], sample: int) -> None:
+    impulse = np.zeros(80, np.int16)
+    # the tap in the middle is exactly 1/2
+    impulse[0] = sample
+    assert decimator().push(impulse)[SIDE_TAPS - 1] == -(-sample // 2)
+    assert np.array_equal(decimator().push(impulse), decimated(impulse))
 
 
 @pytest.mark.parametrize("sizes", [(100_000,), (1,), (2,), (7,), (160,), (3, 512, 1)])

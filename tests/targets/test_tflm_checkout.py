@@ -82,49 +82,54 @@ def test_the_glue_compiles_against_tflms_headers_without_a_warning(
     assert not re.search(r"_GLOBAL__sub_I|__cxa_guard|__cxa_throw|\b_Zn[wa]|malloc", names)
 
 
-def network_in_tflm(library: Path, firmware_model: FirmwareModel, folder: Path) -> Callable[[bytes], tuple[int, bytes]]:
-    """The exported CMake package built with `library`: bytes of features to the status and bytes of logits."""
-    firmware = dataclasses.replace(firmware_on("tflm"), model=firmware_model)
-    write_export(folder, targets()["generic-tflm"].files(firmware), force=True)
-    (folder / "example" / "main.c").write_text(DRIVER)
-    build = folder.with_name(f"{folder.name}-build")
-    directories = ";".join(str(path) for path in INCLUDE_DIRS)
-    options = [f"-DKWS_TFLM_INCLUDE_DIRS={directories}", f"-DKWS_TFLM_LIBRARY={library}", "-DCMAKE_BUILD_TYPE=Release"]
-    subprocess.run(["cmake", "-S", folder, "-B", build, *options], check=True, capture_output=True)
-    subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """The exported CMake package and its program, whose standard input is features and whose output is logits."""
 
-    def run(features: bytes) -> tuple[int, bytes]:
-        done = subprocess.run([build / "kws_example"], input=features, capture_output=True, check=False)
+    folder: Path
+    build: Path
+
+    def make(self) -> None:
+        subprocess.run(["cmake", "--build", self.build], check=True, capture_output=True)
+
+    def run(self, features: bytes) -> tuple[int, bytes]:
+        """Status with its sign changed, and logits."""
+        done = subprocess.run([self.build / "kws_example"], input=features, capture_output=True, check=False)
         return done.returncode, done.stdout
 
-    return run
 
-
-def measured(seed: int = 0) -> FirmwareModel:
-    content, spec = small_model(FeatureSpec(), seed)
-    need = measure_memory(content)
-    base = firmware_on("tflm").model
-    arena = ArenaNeed(need.measured_bytes, need.margin_bytes)
-    return dataclasses.replace(base, model=content, features=spec, arena=arena)
-
-
-def test_outputs_in_tflms_own_library_equal_the_hosts(
-    library: Path, tmp_path: Path, package: Callable[[str, str], None]
-) -> None:
+@pytest.fixture(scope="module")
+def model(package: Callable[[str, str], None]) -> FirmwareModel:
     package("tflite_micro", "pip install 'kws-edge[train]'")
-    model = measured()
+    content, spec = small_model(FeatureSpec())
+    need = measure_memory(content)
+    arena = ArenaNeed(need.measured_bytes, need.margin_bytes)
+    return dataclasses.replace(firmware_on("tflm").model, model=content, features=spec, arena=arena)
+
+
+@pytest.fixture(scope="module")
+def built(
+    library: Path, model: FirmwareModel, tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str, str], str]
+) -> Build:
+    made = Build(tmp_path_factory.mktemp("tflm") / "export", tmp_path_factory.mktemp("tflm_build"))
+    firmware = dataclasses.replace(firmware_on("tflm"), model=model)
+    write_export(made.folder, targets()["generic-tflm"].files(firmware), force=False)
+    (made.folder / "example" / "main.c").write_text(DRIVER)
+    directories = ";".join(str(path) for path in INCLUDE_DIRS)
+    options = [f"-DKWS_TFLM_INCLUDE_DIRS={directories}", f"-DKWS_TFLM_LIBRARY={library}", "-DCMAKE_BUILD_TYPE=Release"]
+    cmake = tool("cmake", "apt-get install cmake")
+    subprocess.run([cmake, "-S", made.folder, "-B", made.build, *options], check=True, capture_output=True)
+    made.make()
+    return made
+
+
+def test_outputs_in_tflms_own_library_equal_the_hosts(built: Build, model: FirmwareModel) -> None:
     rows = np.random.default_rng(1).integers(-128, 128, (300, *model.features.shape)).astype(np.int8)
-    status, logits = network_in_tflm(library, model, tmp_path / "export")(rows.tobytes())
+    status, logits = built.run(rows.tobytes())
     expected = open_oracle(model.model).run(rows)
     assert status == 0
     assert len(np.unique(expected, axis=0)) > 100, "the network gives the same for all inputs: test is void"
     assert np.array_equal(np.frombuffer(logits, np.int8).reshape(expected.shape), expected)
-
-
-def spoil(path: Path, pattern: str, replacement: str) -> None:
-    text, count = re.subn(pattern, replacement, path.read_text())
-    assert count == 1, f"{pattern} in {path.name}"
-    path.write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +146,17 @@ def spoil(path: Path, pattern: str, replacement: str) -> None:
     ],
     ids=lambda change: re.sub(r"\W+", "_", change[1]).strip("_"),
 )
-def test_a_model_that_is_not_the_one_described_is_refused(
-    library: Path, change: tuple[str, str, str], tmp_path: Path, package: Callable[[str, str], None]
-) -> None:
-    package("tflite_micro", "pip install 'kws-edge[train]'")
-    folder = tmp_path / "export"
-    run = network_in_tflm(library, measured(), folder)
-    assert run(b"") == (0, b"")
+def test_a_model_that_is_not_the_one_described_is_refused(built: Build, change: tuple[str, str, str]) -> None:
     file, pattern, replacement = change
-    spoil(folder / "src" / file, pattern, replacement)
-    subprocess.run(["cmake", "--build", folder.with_name("export-build")], check=True, capture_output=True)
-    assert run(b"") == (3, b"")  # KWS_ERROR_MODEL
+    path = built.folder / "src" / file
+    original = path.read_text()
+    text, count = re.subn(pattern, replacement, original)
+    assert count == 1
+    try:
+        path.write_text(text)
+        built.make()
+        assert built.run(b"") == (3, b"")  # KWS_ERROR_MODEL
+    finally:
+        path.write_text(original)
+    built.make()
+    assert built.run(b"") == (0, b"")

@@ -6,6 +6,14 @@ import numpy as np
 
 _BYTES_PER_LINE = 16
 
+# TFLM's resolver methods that the rule does not give (micro_mutable_op_resolver.h of 90b983c2)
+_IRREGULAR_OP_NAMES = {
+    "BATCH_MATMUL": "BatchMatMul",
+    "CUMSUM": "CumSum",
+    "PADV2": "PadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+}
+
 
 def c_string(text: str) -> str:
     """A string literal with the UTF-8 bytes of `text`; what is not plain ASCII is an octal escape.
@@ -35,4 +43,5 @@ def c_bytes(data: bytes) -> str:
 
 def tflm_op_name(builtin: str) -> str:
     """An operator's name in TFLM's resolver methods: "DEPTHWISE_CONV_2D" is registered by AddDepthwiseConv2D."""
-    return "".join(part if part[0].isdigit() else part.capitalize() for part in builtin.split("_"))
+    regular = "".join(part if part[0].isdigit() else part.capitalize() for part in builtin.split("_"))
+    return _IRREGULAR_OP_NAMES.get(builtin, regular)

@@ -78,6 +78,8 @@ def test_text_reads_back(
         ("RELU6", "Relu6"),
         ("CONCATENATION", "Concatenation"),
         ("STRIDED_SLICE", "StridedSlice"),
+        ("BATCH_MATMUL", "BatchMatMul"),
+        ("PADV2", "PadV2"),
     ],
 )
 def test_operators_have_the_names_of_tflms_resolver(builtin: str, method: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 from exported_folders import export_to, firmware_on
 from small_firmware import WARNINGS, small_model
 
+from firmware_export.codegen.c_text import tflm_op_name
 from firmware_export.codegen.firmware_model import ArenaNeed, FirmwareModel
 from firmware_export.codegen.folder import write_export
 from firmware_export.targets.registry import targets
@@ -80,6 +81,13 @@ def test_the_glue_compiles_against_tflms_headers_without_a_warning(
     names = subprocess.run([nm, str(target)], capture_output=True, text=True, check=True).stdout
     # nothing is constructed before main, guarded, thrown or taken from a heap
     assert not re.search(r"_GLOBAL__sub_I|__cxa_guard|__cxa_throw|\b_Zn[wa]|malloc", names)
+
+
+def test_operators_are_called_what_the_resolver_calls_them() -> None:
+    header = (CHECKOUT / "tensorflow" / "lite" / "micro" / "micro_mutable_op_resolver.h").read_text()
+    methods = re.findall(r"TfLiteStatus Add(\w+)\([^{]*\{\s*return AddBuiltin\(\s*BuiltinOperator_(\w+)", header)
+    assert len(methods) > 90
+    assert {builtin: tflm_op_name(builtin) for _, builtin in methods} == {builtin: name for name, builtin in methods}
 
 
 @dataclasses.dataclass(frozen=True)

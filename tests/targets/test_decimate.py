@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from firmware_export.targets.qemu import build, run
+
 CORE = Path(__file__).parents[2] / "firmware_export" / "core"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror")
 SIDE_TAPS = 20
@@ -186,3 +188,46 @@ def test_offset_removal_equals_the_specification(decimator: Callable[[], Decimat
         stream = decimator()
         made = np.concatenate([stream.block_offset(chunk) for chunk in chunks(samples, (1, 77))])
         assert np.array_equal(made, without_offset(samples))
+
+
+ON_A_BOARD = """
+#include "kws_qemu.h"
+#include "kws_decimate.h"
+static kws_decimate decimate;
+static kws_dc_block block;
+static int16_t pcm[257];
+__attribute__((noinline, noclone)) size_t halve(size_t count) {
+  return kws_decimate_push(&decimate, pcm, count, 1, pcm);
+}
+int main(void) {
+  uint32_t random = 1;
+  for (int round = 0; round < 8; ++round) {
+    for (int i = 0; i < 257; ++i) {
+      random = random * 1664525u + 1013904223u;
+      pcm[i] = (int16_t)(random >> 16);
+    }
+    const size_t count = halve(257);
+    kws_dc_block_run(&block, pcm, count);
+    kws_qemu_print_hex(pcm, 2 * count);
+  }
+  return 0;
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55"])
+def test_boards_give_the_same(cpu: str, tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    tool("arm-none-eabi-gcc", "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi")
+    tool("qemu-system-arm", "apt-get install qemu-system-arm")
+    program = tmp_path / "program.c"
+    program.write_text(ON_A_BOARD)
+    elf = build([program, CORE / "kws_decimate.c"], cpu, tmp_path / "program.elf", include=[CORE])
+    result = run(elf, count=("halve",))
+    state, pcm = 1, []
+    for _ in range(8 * 257):
+        state = (state * 1664525 + 1013904223) % 2**32
+        pcm.append(state >> 16)
+    expected = without_offset(decimated(np.array(pcm, np.uint16).view(np.int16)))
+    assert result.exit_code == 0
+    assert np.array_equal(np.frombuffer(bytes.fromhex(result.stdout), "<i2"), expected)

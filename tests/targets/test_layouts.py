@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
+import yaml
 from exported_folders import RATES_HZ, SDK_EXPORTS, export_to, exported_files, firmware_on
+from small_firmware import small_firmware
 
 from firmware_export.codegen.firmware import Engine
 from firmware_export.targets.registry import engine_and_target, targets
 from kws_edge.errors import ExportError
+from kws_edge.spec import FeatureSpec
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-pedantic", "-Werror")
 BUILD_FILES = {
@@ -107,6 +111,23 @@ def test_examples_decimate_exactly_when_the_microphone_is_faster(target: str, en
     assert ("kws_decimate_push(" in program) == (rate_hz == 8000)
     assert "kws_dc_block_run(" in program
     assert re.search(r"MICROPHONE_RATE_HZ(?: =)? 16000\b", program)
+
+
+ODD_LABELS = ('say "hi" \\ now', "a: b # {c} <d>\n- %e", "silence", "unknown")
+
+
+def test_no_keyword_breaks_a_manifest() -> None:
+    firmware = small_firmware(FeatureSpec(), labels=ODD_LABELS)
+    keywords = """say "hi" \\ now, a: b # {c} <d> - %e"""
+
+    def exported(target: str) -> dict[str, str]:
+        return targets()[target].files(firmware)
+
+    assert yaml.safe_load(exported("esp-idf")["idf_component.yml"])["description"].endswith(f": {keywords}")
+    assert json.loads(exported("platformio")["library.json"])["description"].endswith(f": {keywords}")
+    arduino = exported("arduino")
+    assert f"sentence=Spots keywords in speech: {keywords}." in arduino["library.properties"].splitlines()
+    assert len(arduino["README.md"].splitlines()) == 6
 
 
 def test_a_target_with_two_engines_asks_for_one() -> None:

@@ -79,10 +79,11 @@ void kws_conv(const kws_conv_op *op, const int8_t *input, int8_t *output, void *
     }
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t pixel = first + i;
-      const int8_t *from = input + pixel * depth;
-      if (!dense) {
+      const int8_t *from = patch;
+      if (dense) {
+        from = input + pixel * depth;
+      } else {
         gather(op, input, (int32_t)(pixel / w->output_width), (int32_t)(pixel % w->output_width), patch);
-        from = patch;
       }
       if (first < grouped) {
         kws_widen(from, depth, columns, i);

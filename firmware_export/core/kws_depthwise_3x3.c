@@ -35,12 +35,11 @@ static uint32_t pair(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFF
 /* An output without a neighbour, at the end of a line of odd length. */
 static int8_t last_output(const kws_depthwise_channel *channel, const int16_t *line) {
   const uint32_t *weights = channel->weights;
-  const uint32_t *inputs = (const uint32_t *)(const void *)line;
   int32_t sum = channel->bias;
   for (uint32_t i = 0; i < 3u; ++i) {
-    sum = kws_smlad(inputs[0], weights[0], sum);
-    sum = kws_smlabt(inputs[1], weights[1], sum);
-    inputs += channel->pitch_bytes / 4u;
+    sum = kws_smlad(pair(line[0], line[1]), weights[0], sum);
+    sum = kws_smlabt(pair(line[2], 0), weights[1], sum);
+    line += channel->pitch_bytes / 2u;
     weights += 2;
   }
   return kws_requantize(sum, channel->multiplier, channel->rounding, channel->shift);

@@ -3,6 +3,8 @@
  * rest, so the loop is assembly and reads from memory what it needs once a turn. */
 #include "kws_depthwise_line.h"
 
+#include <string.h>
+
 #include "kws_requantize.h"
 
 #if KWS_SIMD && !defined(KWS_SIMD_EMULATION)
@@ -76,15 +78,17 @@ __asm__(".syntax unified\n"
 void kws_depthwise_line(const kws_depthwise_channel *channel, const int16_t *line, uint32_t count, int8_t *output) {
   const uint32_t *weights = channel->weights;
   for (uint32_t i = 0; i < count; i += 2u) {
-    const uint32_t *inputs = (const uint32_t *)(const void *)(line + i);
+    const int16_t *inputs = line + i;
     int32_t sum0 = channel->bias;
     int32_t sum1 = sum0;
     for (uint32_t j = 0; j < 3u; ++j) {
-      sum0 = kws_smlad(inputs[0], weights[2u * j], sum0);
-      sum1 = kws_smlad(inputs[1], weights[2u * j + 1u], sum1);
-      sum0 = kws_smlabt(inputs[1], weights[2u * j + 1u], sum0);
-      sum1 = kws_smlatb(inputs[0], weights[2u * j], sum1);
-      inputs += channel->pitch_bytes / 4u;
+      uint32_t pairs[2];
+      memcpy(pairs, inputs, sizeof pairs);
+      sum0 = kws_smlad(pairs[0], weights[2u * j], sum0);
+      sum1 = kws_smlad(pairs[1], weights[2u * j + 1u], sum1);
+      sum0 = kws_smlabt(pairs[1], weights[2u * j + 1u], sum0);
+      sum1 = kws_smlatb(pairs[0], weights[2u * j], sum1);
+      inputs += channel->pitch_bytes / 2u;
     }
     output[0] = kws_requantize(sum0, channel->multiplier, channel->rounding, channel->shift);
     output[channel->output_stride] = kws_requantize(sum1, channel->multiplier, channel->rounding, channel->shift);

@@ -56,10 +56,13 @@ static void average_four(const int8_t *from, kws_span rows, kws_span columns, ui
     }
     from += row_stride;
   }
-  output[0] = average_of((int16_t)(uint16_t)(even & 0xFFFFu), count);
-  output[1] = average_of((int16_t)(uint16_t)(odd & 0xFFFFu), count);
-  output[2] = average_of((int16_t)(uint16_t)(even >> 16), count);
-  output[3] = average_of((int16_t)(uint16_t)(odd >> 16), count);
+  for (uint32_t i = 0; i < 4u; ++i) {
+    output[i] = average_of((int16_t)(uint16_t)((i % 2u == 0u ? even : odd) & 0xFFFFu), count);
+    if (i == 1u) {
+      even >>= 16;
+      odd >>= 16;
+    }
+  }
 }
 #endif
 

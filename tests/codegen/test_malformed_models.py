@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -44,6 +45,7 @@ def tflm_or_nothing(
     child = os.fork()
     if child == 0:
         try:
+            faulthandler.disable()  # nobody needs the trace of TFLM's death
             resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             outputs = tflm_outputs(model, inputs, network.network.input.shape)

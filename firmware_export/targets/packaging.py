@@ -18,6 +18,7 @@ _TARGETS = Path(__file__).parent
 _TEMPLATE = ".jinja"
 # what PDM drivers offer most often, and some, such as the Nano 33 BLE Sense's, as their lowest rate
 _USUAL_MICROPHONE_RATE_HZ = 16000
+_MICROPHONE = ("kws_decimate.c", "kws_decimate.h", "kws_simd.h")
 _C_OR_CPP = (".c", ".cc", ".cpp")
 
 
@@ -29,7 +30,7 @@ def microphone_rate_hz(firmware: Firmware) -> int:
 
 def microphone_files() -> dict[str, str]:
     """The decimator and the offset removal by file name: what lies between a microphone and the spotter."""
-    return {name: (CORE / name).read_text(encoding="utf-8") for name in ("kws_decimate.c", "kws_decimate.h")}
+    return {name: (CORE / name).read_text(encoding="utf-8") for name in _MICROPHONE}
 
 
 def compiled(names: Iterable[str]) -> list[str]:

@@ -77,14 +77,15 @@ class Decimator:
         return changed
 
 
-@pytest.fixture(scope="module", params=["gcc", "clang"])
+@pytest.fixture(scope="module", params=["gcc", "clang", "gcc -DKWS_SIMD_EMULATION"])
 def decimator(
     request: pytest.FixtureRequest, tool: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Decimator]]:
-    compiler = tool(request.param, f"apt-get install {request.param}")
+    name, *flags = request.param.split()
+    compiler = tool(name, f"apt-get install {name}")
     library = tmp_path_factory.mktemp("decimate") / "decimate.so"
-    sanitized = ("-fsanitize=undefined", "-fno-sanitize-recover=all") if request.param == "gcc" else ()
-    command = [compiler, *WARNINGS, *sanitized, "-O2", "-shared", "-fPIC", str(CORE / "kws_decimate.c"), "-o", library]
+    flags += ["-fsanitize=undefined", "-fno-sanitize-recover=all"] if name == "gcc" else []
+    command = [compiler, *WARNINGS, *flags, "-O2", "-shared", "-fPIC", str(CORE / "kws_decimate.c"), "-o", library]
     subprocess.run(command, check=True)
     loaded = ctypes.CDLL(str(library))
     pointer, size = ctypes.c_void_p, ctypes.c_size_t

@@ -1,8 +1,9 @@
 /* Samples in, rows of int8 features out: the keyword spotter's front end.
  *
  * The same file runs in the Python package and in firmware, and equals the specification in
- * kws_edge/frontend/mfcc_fixed.py on every input. No heap, no floating point, no division, no global state; a row takes
- * the same work whatever the samples. A frontend is used by one thread at a time; tables are shared freely.
+ * kws_edge/frontend/mfcc_fixed.py on every input. No heap, no floating point, no division, no global state. All
+ * loops are fixed by the spec; what compilers make of the few selections lets a row's instructions vary by about one
+ * percent with the samples. A frontend is used by one thread at a time; tables are shared freely.
  *
  *     static kws_frontend frontend;
  *     int8_t row[KWS_FEATURES_COLUMNS]; // from the generated kws_features.h

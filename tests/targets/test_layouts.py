@@ -103,6 +103,19 @@ def test_all_c_compiles_without_a_warning(
     subprocess.run([*command, *sources], cwd=folder, check=True)
 
 
+@pytest.mark.slow
+def test_cppcheck_has_nothing_to_say(pair: tuple[str, Engine], tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    folder = export_to(tmp_path / "export", *pair)
+    # the core's own files are checked with the target called generic
+    targets_own = ("kws_decimate.c", "kws_model.c", "kws_engine_tflm.cc", "kws_engine_tflm.cpp")
+    sources = [path for path in folder.rglob("*") if path.suffix in (".c", ".cc", ".cpp")]
+    sources = [path for path in sources if path.parent.name != "src" or path.name in targets_own or path.stem == "main"]
+    command = [tool("cppcheck", "apt-get install cppcheck"), "--quiet", "--error-exitcode=1", f"-I{folder / 'src'}"]
+    command += ["--enable=warning,style,performance,portability", *map(str, sources)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize(("target", "engine"), [pair for pair in SDK_EXPORTS if pair[0] != "generic-tflm"])
 def test_examples_decimate_exactly_when_the_microphone_is_faster(target: str, engine: Engine, rate_hz: int) -> None:

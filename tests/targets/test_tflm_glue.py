@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -60,3 +61,28 @@ def test_cmake_asks_where_tflm_is(tmp_path: Path, tool: Callable[[str, str], str
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "set KWS_TFLM_TARGET, or KWS_TFLM_INCLUDE_DIRS and" in done.stderr
+
+
+PARENT = """
+cmake_minimum_required(VERSION 3.13)
+project(application C CXX)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+add_library(my_tflm INTERFACE)
+target_compile_definitions(my_tflm INTERFACE TF_LITE_STATIC_MEMORY MY_TFLM)
+set(KWS_TFLM_TARGET my_tflm)
+add_subdirectory(kws)
+add_executable(application kws/example/main.c)
+target_link_libraries(application PRIVATE kws::spotter)
+"""
+
+
+def test_cmake_takes_the_enclosing_projects_target(tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    export_to(tmp_path / "kws", "generic-tflm", "tflm")
+    (tmp_path / "CMakeLists.txt").write_text(PARENT)
+    build = tmp_path / "build"
+    command = [tool("cmake", "apt-get install cmake"), "-S", str(tmp_path), "-B", str(build)]
+    subprocess.run(command, capture_output=True, check=True)
+    units = json.loads((build / "compile_commands.json").read_text())
+    compiled = {Path(unit["file"]).name: unit["command"] for unit in units}
+    assert {"-DMY_TFLM", "-DTF_LITE_STATIC_MEMORY", "-fno-exceptions"} <= set(compiled["kws_engine_tflm.cc"].split())
+    assert "kws_spotter.c" in compiled

@@ -120,16 +120,23 @@ def lower_depthwise(operator: ir.DepthwiseConv2D) -> Call:
     fields: dict[str, Value] = {
         "window": window_struct(given.shape[1:], made.shape[1:], window),
         "weights": Array("weights", "int8_t", weights.reshape(-1)),
-        "bias": Array("bias", "int32_t", factors.bias if folded is None else folded.bias),
-        "multiplier": Array("multiplier", "int32_t", factors.multiplier if folded is None else folded.multiplier),
-        "shift": Array("shift", "int8_t", factors.shift) if folded is None else Array("shift", "uint8_t", folded.shift),
-        "input_zero_point": given.zero_point,
-        "output_zero_point": made.zero_point,
     }
+    zero_points: dict[str, Value] = {"input_zero_point": given.zero_point, "output_zero_point": made.zero_point}
     if folded is not None:
+        fields |= {
+            "bias_and_shift": folded.bias_and_shift,
+            "multiplier": Array("multiplier", "int32_t", folded.multiplier),
+            **zero_points,
+        }
         arguments = (Struct("kws_depthwise_lanes_op", fields), At(given), At(made), Scratch())
         name, scratch = "kws_depthwise_lanes", 4 * height * width
         return Call(name, arguments, (given,), made, scratch, sharing, multiply_accumulates)
+    fields |= {
+        "bias": Array("bias", "int32_t", factors.bias),
+        "multiplier": Array("multiplier", "int32_t", factors.multiplier),
+        "shift": Array("shift", "int8_t", factors.shift),
+        **zero_points,
+    }
     op = Struct("kws_depthwise_op", fields)
     return Call("kws_depthwise", (op, At(given), At(made)), (given,), made, 0, sharing, multiply_accumulates)
 
@@ -212,9 +219,8 @@ def _conv(
     columns = COLUMNS if grouped else 1
     fields |= {
         "weights": Array("weights", "uint32_t", words),
-        "bias": Array("bias", "int32_t", folded.bias),
+        "bias_and_shift": folded.bias_and_shift,
         "multiplier": Array("multiplier", "int32_t", folded.multiplier),
-        "shift": Array("shift", "uint8_t", folded.shift),
         "input_zero_point": given.zero_point,
         "output_zero_point": made.zero_point,
         "columns": columns,
@@ -259,6 +265,11 @@ class Folded:
     bias: npt.NDArray[np.int64]
     multiplier: npt.NDArray[np.int64]
     shift: npt.NDArray[np.int64]
+
+    @property
+    def bias_and_shift(self) -> Array:
+        """Both in a word each: a bias below 2**25 leaves five bits."""
+        return Array("bias_and_shift", "int32_t", self.bias * 32 + self.shift)
 
 
 def fold(flat: npt.NDArray[Any], factors: Scaling, zero_point: int) -> Folded | None:
@@ -325,9 +336,8 @@ def _plane(
             "outer_stride": column_stride if by_column else row_stride,
             "inner_stride": row_stride if by_column else column_stride,
             "weights": Array("weights", "int8_t", lines.reshape(-1)),
-            "bias": Array("bias", "int32_t", folded.bias),
+            "bias_and_shift": folded.bias_and_shift,
             "multiplier": Array("multiplier", "int32_t", folded.multiplier),
-            "shift": Array("shift", "uint8_t", folded.shift),
             "input_zero_point": given.zero_point,
             "output_zero_point": made.zero_point,
         },

@@ -83,7 +83,7 @@ typedef struct {
 static kws_scaling scaling_of(const kws_conv_op *op, uint32_t channel) {
   kws_scaling scaling;
   scaling.multiplier = op->multiplier[channel];
-  scaling.shift = op->shift[channel];
+  scaling.shift = kws_shift_of(op->bias_and_shift[channel]);
   scaling.rounding = kws_rounding(op->output_zero_point, scaling.shift);
   return scaling;
 }
@@ -100,8 +100,8 @@ void kws_multiply_columns(const kws_conv_op *op, const kws_column *columns, uint
   const uint32_t *weights = op->weights;
   for (uint32_t c = 0; c < channels; c += 2u) {
     const int two = c + 1u < channels;
-    const int32_t a = op->bias[c];
-    const int32_t both = two ? a + op->bias[c + 1u] * 256 : a;
+    const int32_t a = kws_bias_of(op->bias_and_shift[c]);
+    const int32_t both = two ? a + kws_bias_of(op->bias_and_shift[c + 1u]) * 256 : a;
     const uint32_t *end = weights + words;
     int8_t *to = output + c;
 #if KWS_SIMD
@@ -144,8 +144,8 @@ void kws_multiply_bytes(const kws_conv_op *op, const int8_t *from, uint32_t dept
   const uint32_t *weights = op->weights;
   for (uint32_t c = 0; c < channels; c += 2u) {
     const int two = c + 1u < channels;
-    int32_t sum_a = op->bias[c];
-    int32_t sum_both = two ? sum_a + op->bias[c + 1u] * 256 : sum_a;
+    int32_t sum_a = kws_bias_of(op->bias_and_shift[c]);
+    int32_t sum_both = two ? sum_a + kws_bias_of(op->bias_and_shift[c + 1u]) * 256 : sum_a;
     const int8_t *bytes = from;
     uint32_t left = depth;
     for (; left >= 4u; left -= 4u) {

@@ -58,9 +58,9 @@ static kws_depthwise_channel channel_of(const kws_depthwise_3x3_op *op, uint32_t
 #else
   for (uint32_t i = 0; i < 9u; ++i) channel.weights[i] = weights[i] * 2;
 #endif
-  channel.bias = op->bias[number] * 2;
+  channel.bias = kws_bias_of(op->bias_and_shift[number]) * 2;
   channel.multiplier = op->multiplier[number];
-  channel.shift = op->shift[number];
+  channel.shift = kws_shift_of(op->bias_and_shift[number]);
   channel.rounding = kws_rounding(op->output_zero_point, channel.shift);
   channel.pitch_bytes = pitch * 2u;
   channel.output_stride = op->inner_stride;

@@ -26,7 +26,7 @@ static void locate_taps(const kws_window *w, int32_t row, int32_t column, uint32
 }
 
 static int8_t finish(const kws_depthwise_lanes_op *op, uint32_t channel, int32_t sum) {
-  const uint32_t shift = op->shift[channel];
+  const uint32_t shift = kws_shift_of(op->bias_and_shift[channel]);
   return kws_requantize(sum * 2, op->multiplier[channel], kws_rounding(op->output_zero_point, shift), shift);
 }
 
@@ -34,7 +34,7 @@ static int8_t one_channel(const kws_depthwise_lanes_op *op, uint32_t channel, co
                           const uint32_t *offsets, uint32_t taps) {
   const uint32_t channels = op->window.input_channels;
   const int8_t *weight = op->weights + channel;
-  int32_t sum = op->bias[channel];
+  int32_t sum = kws_bias_of(op->bias_and_shift[channel]);
   input += channel;
   for (uint32_t i = 0; i < taps; ++i) {
     const int32_t value = offsets[i] == OUTSIDE ? op->input_zero_point : input[offsets[i]];
@@ -49,10 +49,11 @@ static void four_channels(const kws_depthwise_lanes_op *op, uint32_t channel, co
                           const uint32_t *offsets, uint32_t taps, int8_t *output) {
   const uint32_t channels = op->window.input_channels;
   const uint32_t outside = (uint8_t)op->input_zero_point * 0x01010101u;
-  const int32_t *bias = op->bias + channel;
+  const int32_t *bias = op->bias_and_shift + channel;
   const int8_t *weight = op->weights + channel;
   const uint32_t *const end = offsets + taps;
-  int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
+  int32_t sum0 = kws_bias_of(bias[0]), sum1 = kws_bias_of(bias[1]);
+  int32_t sum2 = kws_bias_of(bias[2]), sum3 = kws_bias_of(bias[3]);
   input += channel;
   do {
     const uint32_t offset = *offsets++;

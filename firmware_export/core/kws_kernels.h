@@ -37,7 +37,8 @@ typedef struct {
  * Because A * x = sum over the low bytes and (256 * B + A) * x = sum over the halfwords, one load and one SXTB16
  * serve two channels: B * x is the difference of the two sums over 256.
  *
- * bias[c] has -input_zero_point * sum(weights of c) folded in. multiplier[c] and right shift[c] in [1, 22] rescale.
+ * bias_and_shift[c]: the bias, with -input_zero_point * sum(weights of c) folded in and below 2^25 in magnitude, times
+ * 32, plus the right shift in [1, 22] that rescales together with multiplier[c].
  * columns: 4, output pixels that share a pass over the weights, or 1, which is slower and needs less scratch.
  * scratch: with 4 columns 8 * round_up(K, 4) bytes; and K bytes more unless the window is a single pixel and the
  * stride 1 ("dense").
@@ -46,9 +47,8 @@ typedef struct {
 typedef struct {
   kws_window window;
   const uint32_t *weights;
-  const int32_t *bias;
+  const int32_t *bias_and_shift;
   const int32_t *multiplier;
-  const uint8_t *shift;
   int8_t input_zero_point;
   int8_t output_zero_point;
   uint8_t columns;
@@ -77,30 +77,29 @@ void kws_conv_any(const kws_conv_any_op *op, const int8_t *input, int8_t *output
  * the channel's plane.
  *
  * The plane is walked as `outer` lines of `inner` values; a line is a row or a column of the image, whichever wastes
- * less. weights: [channels][3][3] with lines outermost; bias, multiplier and shift as in kws_conv.
+ * less. weights: [channels][3][3] with lines outermost; bias_and_shift and multiplier as in kws_conv.
  * scratch: (outer + 2) * (even(inner) + 2) int16. Input and output may be the same memory, or disjoint. */
 typedef struct {
   uint16_t channels;
   uint16_t outer, inner;
   uint16_t outer_stride, inner_stride;
   const int8_t *weights;
-  const int32_t *bias;
+  const int32_t *bias_and_shift;
   const int32_t *multiplier;
-  const uint8_t *shift;
   int8_t input_zero_point;
   int8_t output_zero_point;
 } kws_depthwise_3x3_op;
 
 void kws_depthwise_3x3(const kws_depthwise_3x3_op *op, const int8_t *input, int8_t *output, void *scratch);
 
-/* Depthwise convolution with one filter a channel: weights [kernel_height][kernel_width][channels]; bias, multiplier
- * and shift as in kws_conv. scratch: 4 bytes for each tap of the window. Sharing: as kws_depthwise. */
+/* Depthwise convolution with one filter a channel: weights [kernel_height][kernel_width][channels];
+ * bias_and_shift and multiplier as in kws_conv. scratch: 4 bytes for each tap of the window. Sharing: as kws_depthwise.
+ */
 typedef struct {
   kws_window window;
   const int8_t *weights;
-  const int32_t *bias;
+  const int32_t *bias_and_shift;
   const int32_t *multiplier;
-  const uint8_t *shift;
   int8_t input_zero_point;
   int8_t output_zero_point;
 } kws_depthwise_lanes_op;

@@ -65,6 +65,10 @@ static inline int8_t kws_requantize(int32_t doubled, int32_t multiplier, int32_t
   return (int8_t)kws_saturate_int8((high - (high < 0 ? 1 : 0) + rounding) >> right_shift);
 }
 
+/* The two parts of a word of bias_and_shift (see kws_conv_op). */
+static inline int32_t kws_bias_of(int32_t word) { return word >> 5; }
+static inline uint32_t kws_shift_of(int32_t word) { return (uint32_t)word & 31u; }
+
 /* `rounding` of kws_requantize. */
 static inline int32_t kws_rounding(int32_t zero_point, uint32_t right_shift) {
   return (int32_t)((uint32_t)(2 * zero_point + 1) << (right_shift - 1u));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -84,8 +85,10 @@ def test_includes_are_in_the_folder_or_come_with_the_sdk(pair: tuple[str, Engine
 
 
 def test_no_file_says_when_or_where_it_was_made(files: dict[str, str]) -> None:
+    places = [re.escape(str(place)) for place in (Path.home(), Path(__file__).parents[2], Path(tempfile.gettempdir()))]
+    trace = re.compile("|".join([r"20\d\d-\d\d-\d\d", r"\d\d:\d\d:\d\d", *places]))
     for name, text in files.items():
-        assert not re.search(r"20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d|/home/|/tmp/|/root/|/work/", text), name
+        assert not trace.search(text), name
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])

@@ -6,9 +6,9 @@ INSTALLED := $(VENV)/.installed
 COMPILED := $(VENV)/.compiled
 EXTRAS := train,synth,tensorboard,dev
 
-CORE := $(wildcard firmware_export/core/*.[ch]) kws_edge/frontend/native_build.py setup.py
+CORE := $(wildcard firmware_export/core/*.[ch] kws_edge/frontend/*.c) kws_edge/frontend/native_build.py setup.py
 PYTHON_PATHS := kws_edge firmware_export tests benchmarks setup.py
-C_FOLDERS := firmware_export/core firmware_export/targets benchmarks
+C_FOLDERS := firmware_export kws_edge benchmarks tests
 
 # tests at a time among the slow ones, each file by one worker
 WORKERS ?= 2

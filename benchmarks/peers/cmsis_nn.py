@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_export.codegen import ir
-from firmware_export.codegen.fixed_point import quantize_multiplier
 from firmware_export.codegen.lower_convolution import scaling
 from firmware_export.targets.qemu import build, run
 from kws_edge.errors import FirmwareError
@@ -101,9 +100,7 @@ def _layer(number: int, layer: ir.Operator, source: int) -> str:
         offsets = f"{-given.zero_point}, {'0, ' if dense else ''}{made.zero_point}, "
         if dense:
             text += _dims(f"filter_{number}", (weights.shape[1], 1, 1, channels))
-            multiplier, shift = (
-                quantize_multiplier(0.0) if not len(factors.shift) else (factors.multiplier[0], factors.shift[0])
-            )
+            multiplier, shift = factors.multiplier[0], factors.shift[0]
             text += f"static const cmsis_nn_per_tensor_quant_params quant_{number} = {{{multiplier}, {shift}}};\n"
             function, kind = "arm_fully_connected_s8", "cmsis_nn_fc_params"
         else:

@@ -11,6 +11,7 @@ from firmware_export.codegen.importer import import_network
 from firmware_export.codegen.ir import Network
 from firmware_export.codegen.lowering import Program, lower
 from firmware_export.codegen.planner import Plan, plan
+from kws_edge import __version__
 
 CORE = Path(__file__).parents[1] / "core"
 KERNEL_HEADERS = (
@@ -84,8 +85,6 @@ def compile_network(model: bytes, *, source: str) -> CompiledNetwork:
     The same model gives the same text, always. Raises ExportError for a malformed file, and with the way out for what
     this engine does not compute.
     """
-    from kws_edge import __version__
-
     program = lower(import_network(model, source), source)
     memory = plan(program, source)
     origin = Origin(version=__version__, digest=hashlib.sha256(model).hexdigest())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firmware_export.codegen import ir
-from firmware_export.codegen.calls import Array, Call, Struct, Value
+from firmware_export.codegen.calls import Array, Call, Struct
 from firmware_export.codegen.lower_convolution import lower_conv, lower_depthwise, lower_fully_connected
 from firmware_export.codegen.lower_data import (
     clamp,
@@ -110,6 +110,3 @@ def _lower(operator: ir.Operator) -> list[Call]:
             return [lower_strided_slice(operator)]
         case _:
             raise AssertionError(f"no lowering for {type(operator).__name__}")
-
-
-__all__ = ["Program", "Value", "lower"]

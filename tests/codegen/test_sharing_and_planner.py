@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from random_networks import random_network
@@ -60,18 +63,14 @@ def test_the_same_model_gives_the_same_text() -> None:
         assert first.files == second.files
 
 
-def test_a_written_network_needs_nothing_else(tmp_path: object) -> None:
-    import re
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
+def test_a_written_network_needs_nothing_else(tmp_path: Path) -> None:
     network = compile_network(random_network(8), source="a model")
-    write_network(network, folder)
-    names = {path.name for path in folder.iterdir()}
-    for path in folder.iterdir():
+    write_network(network, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    for path in tmp_path.iterdir():
         assert set(re.findall(r'#include "([^"]+)"', path.read_text())) <= names
     calls = {call.function for call in network.program.calls}
-    text = "".join(path.read_text() for path in folder.glob("*.c"))
+    text = "".join(path.read_text() for path in tmp_path.glob("*.c"))
     assert all(re.search(rf"^(void|int) {name}\(", text, re.MULTILINE) for name in calls)
 
 

@@ -44,6 +44,7 @@ class NetworkBuilder:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
+        self.bias_spread = 0.5  # standard deviation, beside sums of about 1
         self.graph = schema.SubGraphT()
         self.graph.tensors, self.graph.operators = [], []
         self.model = schema.ModelT()
@@ -127,7 +128,7 @@ class NetworkBuilder:
             stored[rng.random(shape) < 0.05] = -128  # outside of the specification, and met in the wild
         fan_in = stored.size // channels
         scales = rng.uniform(0.2, 2.0, channels if per_channel else 1) / (73.0 * np.sqrt(fan_in))
-        if rng.random() < 0.1:
+        if len(scales) > 1 and rng.random() < 0.1:
             scales[int(rng.integers(len(scales)))] *= 1e-7  # a channel that training has let die
         scales = scales.astype(np.float32).astype(np.float64)
         index = self._tensor(shape, schema.TensorType.INT8, scales, [0] * len(scales), axis, stored)
@@ -136,9 +137,9 @@ class NetworkBuilder:
         if not bias:
             return [index], real, np.zeros(channels)
         bias_scales = (scales * x.affine.scale).astype(np.float32)
-        bias_stored = np.clip(np.round(rng.normal(size=channels) * 0.5 / bias_scales), -(1 << 18), 1 << 18).astype(
-            np.int32
-        )
+        bias_stored = np.clip(
+            np.round(rng.normal(size=channels) * self.bias_spread / bias_scales), -(1 << 18), 1 << 18
+        ).astype(np.int32)
         bias_index = self._tensor(
             (channels,), schema.TensorType.INT32, bias_scales, [0] * len(bias_scales), 0, bias_stored
         )

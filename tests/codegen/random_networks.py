@@ -16,13 +16,16 @@ MOST_ELEMENTS = 6000
 def random_network(seed: int) -> bytes:
     """The .tflite file of network number `seed`."""
     rng = np.random.default_rng(seed)
-    return _Generator(rng).network()
+    return NetworkGenerator(rng).network()
 
 
-class _Generator:
-    def __init__(self, rng: np.random.Generator) -> None:
+class NetworkGenerator:
+    """Layers with random settings where none are given, on a builder."""
+
+    def __init__(self, rng: np.random.Generator, activation: int | None = None) -> None:
         self.rng = rng
         self.b = NetworkBuilder(rng)
+        self._activation = activation  # of every layer; random ones when None
 
     def network(self) -> bytes:
         rng = self.rng
@@ -57,15 +60,27 @@ class _Generator:
         return self.unary(x)
 
     def activation(self) -> int:
+        if self._activation is not None:
+            return self._activation
         kinds = schema.ActivationFunctionType
         return int(self.rng.choice([kinds.NONE, kinds.RELU, kinds.RELU, kinds.RELU6, kinds.RELU_N1_TO_1]))
 
     def filters(
-        self, x: Value, channels: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), groups: int = 1
+        self,
+        x: Value,
+        channels: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        groups: int = 1,
+        *,
+        same: bool | None = None,
+        dilation: tuple[int, int] | None = None,
     ) -> Value:
         rng = self.rng
-        dilation = (1, 1) if max(stride) > 1 else (int(rng.choice([1, 1, 2])), int(rng.choice([1, 1, 1, 2, 3])))
-        same = bool(rng.random() < 0.6) or self.too_small(x, kernel, dilation)
+        if dilation is None:
+            dilation = (1, 1) if max(stride) > 1 else (int(rng.choice([1, 1, 2])), int(rng.choice([1, 1, 1, 2, 3])))
+        if same is None:
+            same = bool(rng.random() < 0.6) or self.too_small(x, kernel, dilation)
         depth = x.shape[3] // groups
         shape = (channels, *kernel, depth)
         operands, w, bias = self.b.weights(shape, 0, x, bias=rng.random() < 0.8, per_channel=rng.random() < 0.7)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from batch import kernels, run_all
+from named_networks import NETWORKS
 from random_networks import random_network
 from tflm import inputs_for, tflm_outputs
 
@@ -46,6 +47,18 @@ def test_random_networks_equal_tflm() -> None:
     wrong = {seed: differences(seed, (("portable", "dsp")[seed % 2],), calls) for seed in range(FAST)}
     assert {seed: count for seed, count in wrong.items() if count} == {}
     assert calls["distinct"] > FAST * 0.6, "most networks must tell their inputs apart"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_networks_of_this_field_equal_tflm(name: str) -> None:
+    model = NETWORKS[name]()
+    network = compile_network(model, source=name)
+    inputs = inputs_for(network.network, 24, seed=7)
+    expected = tflm_outputs(model, inputs, network.network.input.shape)
+    assert len(np.unique(expected, axis=0)) > 12
+    for form in FORMS:
+        with HostNetwork(network, form=form) as host:
+            assert (host.run(inputs) == expected).all(), form
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def spoil(folder: Path, file: str, pattern: str, change: Callable[[int], int]) -
         ),
         ("kws_features.c", r"/\* log_centre \*/ (-?\d+)", "the front end's logarithms differ"),
         ("kws_features.c", r"/\* shift \*/ (-?\d+)", "the front end's features differ"),
-        ("kws_network.c", r"bias_0\[\d+\] = \{\s*(-?\d+)", "the network's outputs differ"),
+        ("kws_network.c", r"multiplier_0\[\d+\] = \{\s*(-?\d+)", "the network's outputs differ"),
         ("kws_config.c", r"threshold\[KWS_CONFIG_LABELS\] = \{\s*(\d+)", "the detector differs"),
         ("kws_config.c", r"/\* minimum_count \*/ (\d+)", "the detector differs"),
         ("kws_config.h", r"KWS_CONFIG_INFERENCE_ROWS (\d+)", "the stream differs"),

@@ -10,7 +10,7 @@ CORE := $(wildcard firmware_export/core/*.[ch] kws_edge/frontend/*.c) kws_edge/f
 PYTHON_PATHS := kws_edge firmware_export tests benchmarks setup.py
 C_FOLDERS := firmware_export kws_edge benchmarks tests
 
-# tests at a time among the slow ones, each file by one worker
+# tests at a time, each file by one worker
 WORKERS ?= 2
 
 # what the demonstration trains: short enough to watch, long enough to be worth verifying
@@ -47,7 +47,7 @@ demo: $(COMPILED)
 
 test-fast: $(COMPILED)
 	@echo "== fast tests"
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 test: test-fast
 	@echo "== slow tests: they train, build firmware and boot emulators"

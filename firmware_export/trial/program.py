@@ -30,7 +30,7 @@ _COUNTED = ("kws_spotter_push", "kws_frontend_push", "kws_engine_run")
 _REQUEST = struct.Struct("<II")
 _NO_LABEL = 255
 # what engine aot packs of a model into its generated source: every constant but the operators' structs
-_MODEL_CONSTANT = re.compile(r"(weights|bias|multiplier|shift)_\d+$")
+_MODEL_CONSTANT = re.compile(r"(weights|bias|bias_and_shift|multiplier|shift)_\d+$")
 _SECONDS_TO_BOOT = 60.0
 # a portable build on a Cortex-M0 takes some 200 million instructions for a second of audio
 _SECONDS_PER_SECOND = {"host": 1.0, "emulated": 30.0}

@@ -44,7 +44,7 @@ class CheckedTable(flatbuffers.table.Table):  # type: ignore[misc]  # flatbuffer
         value: int = form.unpack_from(self.Bytes, at)[0]
         return value
 
-    def Offset(self, vtableOffset: int) -> int:  # noqa: N802 - the library's name
+    def Offset(self, vtableOffset: int) -> int:
         if vtableOffset + 2 > self._vtable_bytes:
             return 0
         offset = self._unpack(_UINT16, self._vtable + vtableOffset, "a vtable")
@@ -52,36 +52,36 @@ class CheckedTable(flatbuffers.table.Table):  # type: ignore[misc]  # flatbuffer
             raise MalformedError(f"a field of the table at byte {self.Pos} lies outside it")
         return offset
 
-    def Indirect(self, off: int) -> int:  # noqa: N802
+    def Indirect(self, off: int) -> int:
         return off + self._unpack(_UINT32, off, "an offset")
 
-    def Get(self, flags: Any, off: int) -> Any:  # noqa: N802
+    def Get(self, flags: Any, off: int) -> Any:
         if off < 0 or off + flags.bytewidth > len(self.Bytes):
             raise MalformedError(f"a value at byte {off} lies outside the file")
         return flags.py_type(flatbuffers.encode.Get(flags.packer_type, self.Bytes, off))
 
-    def String(self, off: int) -> bytes:  # noqa: N802
+    def String(self, off: int) -> bytes:
         start = self.Indirect(off)
         length = self._unpack(_UINT32, start, "a string")
         if start + 4 + length > len(self.Bytes):
             raise MalformedError(f"the string at byte {start} runs past the end")
         return bytes(self.Bytes[start + 4 : start + 4 + length])
 
-    def VectorLen(self, off: int) -> int:  # noqa: N802
+    def VectorLen(self, off: int) -> int:
         start = self.Indirect(off + self.Pos)
         length = self._unpack(_UINT32, start, "a vector")
         if start + 4 + length > len(self.Bytes):  # at least a byte an element; wider ones are checked when read
             raise MalformedError(f"the vector at byte {start} runs past the end")
         return length
 
-    def Vector(self, off: int) -> int:  # noqa: N802
+    def Vector(self, off: int) -> int:
         return self.Indirect(off + self.Pos) + 4
 
-    def Union(self, t2: flatbuffers.table.Table, off: int) -> None:  # noqa: N802
+    def Union(self, t2: flatbuffers.table.Table, off: int) -> None:
         t2.Pos = self.Indirect(off + self.Pos)
         t2.Bytes = self.Bytes
 
-    def GetVectorAsNumpy(self, flags: Any, off: int) -> np.ndarray[Any, Any]:  # noqa: N802
+    def GetVectorAsNumpy(self, flags: Any, off: int) -> np.ndarray[Any, Any]:
         start, length = self.Vector(off), self.VectorLen(off)
         if start + length * flags.bytewidth > len(self.Bytes):
             raise MalformedError(f"the vector at byte {start} runs past the end")

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from firmware_export.trial.program import PLACES, Instructions, Memory, Trial, check_place, try_firmware
+from firmware_export.trial.program import PLACES, Instructions, Memory, Trial, check_engine, check_place, try_firmware
 
-__all__ = ["PLACES", "Instructions", "Memory", "Trial", "check_place", "try_firmware"]
+__all__ = ["PLACES", "Instructions", "Memory", "Trial", "check_engine", "check_place", "try_firmware"]

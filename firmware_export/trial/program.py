@@ -103,6 +103,18 @@ def check_place(place: str) -> None:
         require_tool(program)
 
 
+def check_engine(engine: str) -> None:
+    """Raise FirmwareError unless firmware on `engine` can be tried."""
+    if engine == "tflm":
+        raise FirmwareError(
+            "--engine tflm: this engine lives in TensorFlow Lite Micro's own C++, which is not brought; with a "
+            "checkout, TFLM_DIR=<checkout> python -m pytest tests/targets/test_tflm_checkout.py builds and runs it; "
+            "firmware of this bundle: kws-edge export --engine tflm, with a self-test for the board"
+        )
+    if engine != "aot":
+        raise FirmwareError(f"--engine {engine}: no such engine; only aot can be run")
+
+
 def try_firmware(
     firmware: Firmware,
     place: str,
@@ -123,8 +135,7 @@ def try_firmware(
     exported.
     """
     check_place(place)
-    if firmware.engine != "aot":
-        raise FirmwareError("engine tflm needs TensorFlow Lite Micro's sources to be built; try engine aot")
+    check_engine(firmware.engine)
     if samples.dtype != np.int16 or samples.ndim != 1:
         raise FirmwareError(f"samples are {samples.dtype}{list(samples.shape)}; expected int16[n]")
     with tempfile.TemporaryDirectory(prefix="kws-edge-trial-") as name:

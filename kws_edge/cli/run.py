@@ -26,10 +26,13 @@ def run(
         Path,
         typer.Option("--wav", help="Recording to feed: any rate and format, ten minutes at most.", show_default=False),
     ],
+    engine: Annotated[
+        str, typer.Option(help="Only aot can be run; tflm needs TensorFlow Lite Micro's own sources.")
+    ] = "aot",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run a bundle's firmware on a recording before it is flashed; exit code 1 if it is not what Python computes."""
-    from firmware_export.trial import check_place, try_firmware
+    from firmware_export.trial import check_engine, check_place, try_firmware
     from kws_edge.bundle import read_bundle
     from kws_edge.cli import CHECK_FAILED
     from kws_edge.cli.firmware import firmware_of
@@ -37,6 +40,7 @@ def run(
     from kws_edge.reports.trial import trial_report, trial_text
     from kws_edge.verification.stream import differences, stream_outputs
 
+    check_engine(engine)
     check_place(on)
     source = read_bundle(bundle)
     samples = decode(wav, source.features.sample_rate_hz, longest_s=_LONGEST_S)

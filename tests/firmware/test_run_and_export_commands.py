@@ -88,6 +88,8 @@ def test_wrong_requests_are_one_line(trained_bundle: Bundle, recording: Path, tm
         ((*run, "--on", "avr", "--wav", recording), "--on avr: no such place"),
         ((*run, "--on", "host", "--wav", tmp_path / "text.wav"), "text.wav: not readable as audio"),
         ((*run, "--on", "host", "--wav", tmp_path / "none.wav"), "none.wav"),
+        ((*run, "--on", "host", "--wav", recording, "--engine", "tflm"), "TFLM_DIR"),
+        ((*run, "--on", "host", "--wav", recording, "--engine", "eon"), "--engine eon: no such engine"),
         (export, "say what to export"),
         ((*export, "--engine", "aot", "--c-header"), "say what to export"),
         ((*export, "--engine", "eon"), "--engine eon: no such engine"),

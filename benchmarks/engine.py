@@ -14,57 +14,20 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from peers.cmsis_nn import layer_costs, layers_of
 from tabulate import tabulate
 
 from firmware_export.codegen import ir
-from firmware_export.codegen.compiled import CompiledNetwork, compile_network, write_network
+from firmware_export.codegen.compiled import compile_network
 from firmware_export.codegen.host import HostNetwork
-from firmware_export.targets.qemu import build, run, size
-from kws_edge.errors import FirmwareError, KwsEdgeError
+from firmware_export.trial.network import calls_by_operator, try_network
+from kws_edge.errors import KwsEdgeError
 
 PEER_CORE = "cortex-m4"
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
-
-_MAIN = """
-#include "kws_network.h"
-#include "kws_qemu.h"
-
-static uint32_t arena[KWS_NETWORK_ARENA_BYTES / 4u];
-static int8_t input[KWS_NETWORK_INPUT_BYTES];
-static int8_t output[KWS_NETWORK_OUTPUT_BYTES];
-
-int main(void) {
-  if (kws_qemu_read(kws_qemu_open(0), input, sizeof input) != sizeof input) return 1;
-  kws_qemu_stack_paint();
-  if (kws_network_run(input, output, arena) != KWS_NETWORK_OK) return 2;
-  kws_qemu_print_int((int32_t)kws_qemu_stack_used());
-  kws_qemu_write(output, sizeof output);
-  return 0;
-}
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoreFigures:
-    """One inference on one core."""
-
-    cpu: str
-    # instructions of kws_network_run
-    instructions: int
-    # of each kernel call, in order
-    calls: tuple[int, ...]
-    # deepest stack below kws_network_run, in bytes
-    stack_bytes: int
-    # code of the kernels, in bytes
-    code_bytes: int
-    # kws_network.c: weights, biases, factors and calls, in bytes
-    network_bytes: int
 
 
 def random_ds_cnn() -> bytes:
@@ -92,31 +55,6 @@ def model_of(path: Path | None) -> bytes:
     return path.read_bytes()
 
 
-def on_core(
-    network: CompiledNetwork, values: npt.NDArray[np.int8], expected: npt.NDArray[np.int8], cpu: str, folder: Path
-) -> CoreFigures:
-    """Build, boot and count; raises FirmwareError when the core computes something else than the host."""
-    folder.mkdir()
-    write_network(network, folder)
-    (folder / "main.c").write_text(_MAIN)
-    (folder / "input").write_bytes(values.tobytes())
-    elf = build(sorted(folder.glob("*.c")), cpu, folder / "program.elf", include=[folder])
-    functions = sorted({call.function for call in network.program.calls})
-    result = run(elf, inputs=[folder / "input"], count=["kws_network_run", *functions])
-    if result.exit_code or result.output != expected.tobytes():
-        raise FirmwareError(f"{cpu} ended with {result.exit_code}, or with other outputs than the host")
-    left = {name: iter(result.instructions[name]) for name in functions}
-    sources = {name: value for name, value in size(elf).sources.items() if name.startswith("kws_")}
-    return CoreFigures(
-        cpu=cpu,
-        instructions=result.instructions["kws_network_run"][0],
-        calls=tuple(next(left[call.function]) for call in network.program.calls),
-        stack_bytes=int(result.stdout),
-        code_bytes=sum(value.flash_bytes for name, value in sources.items() if name != "kws_network.c"),
-        network_bytes=sources["kws_network.c"].flash_bytes,
-    )
-
-
 def parameter_bytes(network: ir.Network) -> int:
     """Weights and biases as the .tflite file holds them."""
     tensors = [
@@ -140,17 +78,16 @@ def main() -> int:
         expected = host.run(values[None])[0]
     with tempfile.TemporaryDirectory(prefix="kws-edge-engine-") as name:
         folder = Path(name)
-        figures = [on_core(network, values, expected, cpu, folder / cpu) for cpu in CORES]
+        figures = [try_network(network, values, expected, cpu, folder / cpu) for cpu in CORES]
         peer = layer_costs(network.network, values, expected, PEER_CORE, folder)
     ours = next(one for one in figures if one.cpu == PEER_CORE)
     calls = network.program.calls
     macs = sum(call.multiply_accumulates for call in calls)
-    # a fused activation is a call of its own here and part of the layer there
-    starts = [number for number, call in enumerate(calls) if call.function != "kws_clamp"]
     rows: list[list[object]] = []
-    for row, (start, end) in enumerate(zip(starts, [*starts[1:], len(calls)], strict=True)):
-        layer = layers_of(network.network)[row]
-        cost, count = sum(ours.calls[start:end]), calls[start].multiply_accumulates
+    groups = [group for group in calls_by_operator(network) if group]
+    for row, (layer, group) in enumerate(zip(layers_of(network.network), groups, strict=True)):
+        cost = sum(ours.calls[number] for number in group)
+        count = sum(calls[number].multiply_accumulates for number in group)
         other = peer[row].instructions
         shape = "x".join(map(str, layer.output.shape[1:])) if not isinstance(layer, ir.Split) else ""
         rows.append([type(layer).__name__, shape, count, cost, cost / count, other, other / count, other / cost])

@@ -51,20 +51,23 @@ def summarize(model: bytes) -> ModelSummary:
         parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
         graph = parsed.subgraphs[0]
         builtin_names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-        dtype_names = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in parsed.operatorCodes]
         operators = tuple(builtin_names[codes[operator.opcodeIndex]] for operator in graph.operators)
         edges = []
         for role, indices in (("input", graph.inputs), ("output", graph.outputs)):
             if len(indices) != 1:
                 raise ConversionError(f"the model has {len(indices)} {role} tensors; it must have exactly one")
-            edges.append(_tensor_info(graph.tensors[indices[0]], dtype_names))
+            edges.append(tensor_info(graph.tensors[indices[0]]))
     except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConversionError(f"the TFLite model is damaged ({type(error).__name__}: {error})") from error
     return ModelSummary(edges[0], edges[1], operators)
 
 
-def _tensor_info(tensor: Any, dtype_names: dict[int, str]) -> TensorInfo:
+def tensor_info(tensor: Any) -> TensorInfo:
+    """Shape and quantization of a tensor as the schema's reader has it; of scales per channel the first."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    dtype_names = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
     shape = tuple(int(size) for size in tensor.shape)
     dtype = dtype_names[tensor.type]
     quantization = tensor.quantization

@@ -63,19 +63,24 @@ class ActivationRange(keras.layers.Layer):
         return tf.quantization.fake_quant_with_min_max_vars(x, self.minimum.value, self.maximum.value, num_bits=8)
 
 
-class InputQuantizer(keras.layers.Layer):
-    """The grid of the front end's int8 features: values `(q - zero_point) * scale` for q in -128..127."""
+class FixedRange(keras.layers.Layer):
+    """An int8 grid that is known beforehand: 256 values from `low` to `high`, 0 among them."""
 
-    def __init__(self, form: Form, *, scale: float, zero_point: int, **kwargs: Any) -> None:
+    def __init__(self, form: Form, *, low: float, high: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.form = form
-        self.low = (-128 - zero_point) * scale
-        self.high = (127 - zero_point) * scale
+        self.form, self.low, self.high = form, low, high
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.form in ("float", "float_export"):
             return x
         return tf.quantization.fake_quant_with_min_max_args(x, self.low, self.high, num_bits=8)
+
+
+class InputQuantizer(FixedRange):
+    """The grid of the front end's int8 features: values `(q - zero_point) * scale` for q in -128..127."""
+
+    def __init__(self, form: Form, *, scale: float, zero_point: int, **kwargs: Any) -> None:
+        super().__init__(form, low=(-128 - zero_point) * scale, high=(127 - zero_point) * scale, **kwargs)
 
 
 class Convolution(keras.layers.Layer):
@@ -91,6 +96,7 @@ class Convolution(keras.layers.Layer):
         filters: int,
         kernel: tuple[int, int],
         strides: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
         padding: Literal["SAME", "VALID"] = "SAME",
         depthwise: bool = False,
         batch_norm: bool = True,
@@ -102,6 +108,7 @@ class Convolution(keras.layers.Layer):
         super().__init__(**kwargs)
         self.form = form
         self.filters, self.kernel, self.strides, self.padding = filters, kernel, strides, padding
+        self.dilation = dilation
         self.depthwise, self.batch_norm, self.relu = depthwise, batch_norm, relu
         self.range = (
             ActivationRange(form, non_negative=relu, learned=learned_range, name="range") if output_range else None
@@ -127,8 +134,8 @@ class Convolution(keras.layers.Layer):
 
     def _convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         if self.depthwise:
-            return tf.nn.depthwise_conv2d(x, kernel, (1, *self.strides, 1), self.padding)
-        return tf.nn.conv2d(x, kernel, self.strides, self.padding)
+            return tf.nn.depthwise_conv2d(x, kernel, (1, *self.strides, 1), self.padding, dilations=self.dilation)
+        return tf.nn.conv2d(x, kernel, self.strides, self.padding, dilations=self.dilation)
 
     def _folded(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Kernel and bias with batch normalisation's moving statistics folded in."""
@@ -183,7 +190,10 @@ class Convolution(keras.layers.Layer):
 
 
 class Add(keras.layers.Layer):
-    """Sum of two tensors of one shape, ReLU or none, activation range: a residual connection."""
+    """Sum of two tensors, ReLU or none, activation range: a residual connection.
+
+    A height or width of 1 is broadcast over the other tensor's, as the int8 kernels do it too.
+    """
 
     def __init__(self, form: Form, *, relu: bool, learned_range: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -196,6 +206,29 @@ class Add(keras.layers.Layer):
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
         y = inputs[0] + inputs[1]
         return self.range(tf.nn.relu(y) if self.relu else y, training=training)
+
+
+class Gate(keras.layers.Layer):
+    """`clip(x + 1/2, 0, 1)`: open, shut or in between; its input must come from a convolution without a range.
+
+    In int8 it costs nothing: a tensor whose range is [0, 1] saturates there, and the half joins the bias. In float
+    training it is `clip(tanh(x) + 1/2 + e, 0, 1)` with e from N(0, noise^2), which drives gates to either end and keeps
+    a gradient in those that have arrived (Svirsky et al. 2024, arXiv:2406.06634); tanh is within 0.04 of the line
+    that replaces it. The quantized form trains what the device computes, without noise.
+    """
+
+    def __init__(self, form: Form, *, noise: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.form, self.noise = form, noise
+        self.range = FixedRange(form, low=0.0, high=1.0, name="range")
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if self.form == "float" and training:
+            x = tf.tanh(x) + keras.random.normal(tf.shape(x), stddev=self.noise, seed=self.seed_generator)
+        if self.form == "int8_export":
+            return self.range(x + 0.5)
+        return self.range(tf.clip_by_value(x + 0.5, 0.0, 1.0))
 
 
 class Concatenate(keras.layers.Layer):
@@ -222,7 +255,7 @@ class Concatenate(keras.layers.Layer):
 class Pool(keras.layers.Layer):
     """Average or maximum over windows; the result keeps the range of its input, as the int8 kernels demand.
 
-    `input_range` is the range that quantized the input, or an InputQuantizer.
+    `input_range` is the range that quantized the input.
     """
 
     def __init__(
@@ -233,7 +266,7 @@ class Pool(keras.layers.Layer):
         size: tuple[int, int],
         strides: tuple[int, int],
         padding: Literal["SAME", "VALID"],
-        input_range: ActivationRange | InputQuantizer,
+        input_range: ActivationRange | FixedRange,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -12,7 +12,9 @@ from kws_edge.models.blocks import (
     Add,
     Concatenate,
     Convolution,
+    FixedRange,
     Form,
+    Gate,
     InputQuantizer,
     Pool,
 )
@@ -33,12 +35,12 @@ class Network:
         self.labels = labels
         self._learned = learned_ranges
         self._names: dict[str, int] = {}
-        self._ranges: dict[int, ActivationRange | InputQuantizer] = {}
+        self._ranges: dict[int, ActivationRange | FixedRange] = {}
         self._input = keras.Input((*spec.shape, 1), name="features")
         quantizer = InputQuantizer(form, scale=spec.scale, zero_point=spec.zero_point, name="input_quantizer")
         self.input = self._remember(quantizer(self._input), quantizer)
 
-    def _remember(self, tensor: Any, made_by: ActivationRange | InputQuantizer | None) -> Any:
+    def _remember(self, tensor: Any, made_by: ActivationRange | FixedRange | None) -> Any:
         if made_by is not None:
             self._ranges[id(tensor)] = made_by
         return tensor
@@ -54,23 +56,29 @@ class Network:
         kernel: int | Pair,
         *,
         strides: int | Pair = 1,
+        dilation: int | Pair = 1,
         padding: Literal["SAME", "VALID"] = "SAME",
         batch_norm: bool = True,
         relu: bool = True,
         into_concatenation: bool = False,
+        into_gate: bool = False,
         depthwise: bool = False,
     ) -> Any:
-        """Convolution, batch normalisation, ReLU; `into_concatenation` leaves the rounding to `concatenate`."""
+        """Convolution, batch normalisation, ReLU.
+
+        `into_concatenation` and `into_gate` leave the rounding to `concatenate` or `gate`, which must follow.
+        """
         layer = Convolution(
             self.form,
             filters=filters,
             kernel=_pair(kernel),
             strides=_pair(strides),
+            dilation=_pair(dilation),
             padding=padding,
             depthwise=depthwise,
             batch_norm=batch_norm,
             relu=relu,
-            output_range=not into_concatenation,
+            output_range=not (into_concatenation or into_gate),
             learned_range=self._learned,
             name=self._name("depthwise" if depthwise else "convolution"),
         )
@@ -82,14 +90,43 @@ class Network:
         kernel: int | Pair,
         *,
         strides: int | Pair = 1,
+        dilation: int | Pair = 1,
         padding: Literal["SAME", "VALID"] = "SAME",
         relu: bool = True,
     ) -> Any:
         """Depthwise convolution with multiplier 1, batch normalisation, ReLU."""
-        return self.convolution(x, x.shape[-1], kernel, strides=strides, padding=padding, relu=relu, depthwise=True)
+        return self.convolution(
+            x,
+            x.shape[-1],
+            kernel,
+            strides=strides,
+            dilation=dilation,
+            padding=padding,
+            relu=relu,
+            depthwise=True,
+        )
+
+    def gate(self, x: Any, *, noise: float) -> Any:
+        """0 to 1 from a convolution made with ``relu=False, into_gate=True``; `noise` is its deviation in training."""
+        layer = Gate(self.form, noise=noise, name=self._name("gate"))
+        return self._remember(layer(x), layer.range)
+
+    def reshape(self, x: Any, height: int, width: int) -> Any:
+        """The same values in the same order as [n, height, width, channels]; channels take what is left."""
+        channels = x.shape[1] * x.shape[2] * x.shape[3] // (height * width)
+        layer = keras.layers.Reshape((height, width, channels), name=self._name("reshape"))
+        return self._remember(layer(x), self._ranges.get(id(x)))
+
+    def columns_as_channels(self, x: Any) -> Any:
+        """[n, frames, columns, 1] as [n, frames, 1, columns]: a network in time alone, with (k, 1) kernels."""
+        return self.reshape(x, x.shape[1], 1)
+
+    def flatten(self, x: Any) -> Any:
+        """[n, 1, 1, height * width * channels]: what a fully connected layer, as a 1x1 convolution, reads."""
+        return self.reshape(x, 1, 1)
 
     def add(self, a: Any, b: Any, *, relu: bool = True) -> Any:
-        """Residual connection: the sum of two tensors of one shape."""
+        """Residual connection: the sum of two tensors of one shape, or with a height or width of 1 broadcast."""
         layer = Add(self.form, relu=relu, learned_range=self._learned, name=self._name("add"))
         return self._remember(layer([a, b]), layer.range)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
 
 
-FAMILIES = ("ds_cnn", "sparknet")
+FAMILIES = ("ds_cnn", "sparknet", "tc_resnet")
 
 
 def build_model(

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,20 +39,38 @@ interpreter.invoke()
 interpreter.print_allocations()
 """
 _TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
+_HEAD = re.compile(r"Arena allocation head (\d+) bytes")
+_TAIL = re.compile(r"Arena allocation tail (\d+) bytes")
+_PART = re.compile(r"'([^']+)' used (\d+) bytes")
+
+
+@dataclass(frozen=True)
+class ArenaSplit:
+    """What TFLM's arena is filled with on this host, in bytes."""
+
+    # activations, and what kernels hold while they run: planned by lifetime
+    head_bytes: int
+    # what lives as long as the interpreter
+    tail_bytes: int
+    # what of the tail TFLM tells apart, in its own words; the rest is its own bookkeeping
+    tail_parts: Mapping[str, int]
 
 
 class TflmInterpreter:
     """A model in TFLM's interpreter, in an arena of exactly the size it needs."""
 
-    def __init__(self, name: str, model: bytes) -> None:
-        """Raises ConversionError if TFLM cannot run `model`, found out in a child process."""
+    def __init__(self, name: str, model: bytes, *, arena_bytes: int | None = None) -> None:
+        """Raises ConversionError if TFLM cannot run `model`, found out in a child process.
+
+        `arena_bytes` leaves that out: it is for a model of which it is known that TFLM runs it in so many.
+        """
         from tflite_micro.python.tflite_micro import runtime
 
         self.name = name
         summary = summarize(model)
         self.input = summary.input
         self.output = summary.output
-        self.arena_bytes = measure_arena(model)
+        self.arena_bytes = measure_arena(model) if arena_bytes is None else arena_bytes
         self._interpreter = runtime.Interpreter.from_bytes(model, arena_size=self.arena_bytes)
 
     def run(self, features: Values) -> Values:
@@ -90,10 +110,32 @@ def measure_arena(model: bytes) -> int:
 
 def runs_in_arena(model: bytes, arena_bytes: int) -> bool:
     """Whether TFLM allocates and invokes `model` in an arena of `arena_bytes`, tried in a child process."""
+    return arena_refusal(model, arena_bytes) is None
+
+
+def arena_refusal(model: bytes, arena_bytes: int) -> str | None:
+    """What TFLM says when it cannot run `model` in an arena of `arena_bytes`, or None if it can; in a child process."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(model)
-        return _suffices(file, arena_bytes)
+        try:
+            _allocations(file, arena_bytes)
+        except ConversionError as error:
+            return str(error)
+    return None
+
+
+def arena_split(model: bytes) -> ArenaSplit:
+    """What fills the arena that TFLM needs for `model`. Raises ConversionError if TFLM cannot run it."""
+    summarize(model)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        file.write_bytes(model)
+        said = _allocations(file, LARGEST_ARENA_BYTES)
+    head, tail = _HEAD.search(said), _TAIL.search(said)
+    if head is None or tail is None:
+        raise ConversionError(f"this tflite-micro does not tell how it fills its arena; it printed: {said[:200]!r}")
+    return ArenaSplit(int(head[1]), int(tail[1]), {name: int(size) for name, size in _PART.findall(said)})
 
 
 def _suffices(file: Path, arena_bytes: int) -> bool:
@@ -105,15 +147,21 @@ def _suffices(file: Path, arena_bytes: int) -> bool:
 
 
 def _arena_used(file: Path, arena_bytes: int) -> int:
+    total = _TOTAL.search(_allocations(file, arena_bytes))
+    assert total is not None
+    return int(total[1])
+
+
+def _allocations(file: Path, arena_bytes: int) -> str:
+    """What TFLM prints of its arena after one inference."""
     command = [sys.executable, "-c", _PROBE, str(file), str(arena_bytes)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_PROBE_SECONDS)
     except subprocess.TimeoutExpired:
         raise ConversionError(f"TFLM did not finish one inference in {_PROBE_SECONDS} s") from None
     said = done.stderr + done.stdout
-    total = _TOTAL.search(said)
-    if done.returncode != 0 or total is None:
+    if done.returncode != 0 or _TOTAL.search(said) is None:
         lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
         end = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         raise ConversionError(f"TFLM cannot run this model in {arena_bytes} bytes ({end}): {'; '.join(lines[:3])}")
-    return int(total.group(1))
+    return said

@@ -206,6 +206,12 @@ class CorpusSettings:
     # percent of speakers that the SHA-1 rule puts into validation and testing, where no list files exist
     validation_percent: float = 10.0
     testing_percent: float = 10.0
+    # recordings left out of training and validation, as paths below the corpus folder; the testing split keeps all of
+    # its clips, because a figure must not improve by leaving out what is hard
+    exclude: tuple[str, ...] = ()
+    # cut the silence before and after the speech of training clips and put the speech into their middle; a device gets
+    # no trimmed audio, so the other splits stay as they were recorded
+    trim: bool = False
 
     def __post_init__(self) -> None:
         require(len(self.keywords) >= 1, "keywords is empty; name at least one word")

@@ -43,6 +43,15 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Clips per step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the float phase.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="Bundle to learn from beside the labels; several make an ensemble.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="List of recordings to leave out, as `data check --write` writes it.")
+    ] = None,
+    trim: Annotated[
+        bool | None, typer.Option("--trim", help="Cut the silence around the speech of training clips.")
+    ] = None,
     sample_rate: Annotated[int | None, typer.Option(help="Hz; 8000 is what everything is tuned for.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training of OUTPUT.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw the interrupted training of OUTPUT away.")] = False,
@@ -51,9 +60,15 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a keyword spotter and write it as a bundle."""
+    from kws_edge.corpus.exclusion import read_exclusions
+
     flags: dict[str, dict[str, Any]] = {
         "features": {"sample_rate_hz": sample_rate},
-        "corpus": {"keywords": keywords and [word.strip() for word in keywords.split(",") if word.strip()]},
+        "corpus": {
+            "keywords": keywords and [word.strip() for word in keywords.split(",") if word.strip()],
+            "exclude": list(read_exclusions(exclude)) if exclude else None,
+            "trim": trim,
+        },
         "training": {
             "epochs": epochs,
             "qat_epochs": qat_epochs,

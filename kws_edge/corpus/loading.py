@@ -18,7 +18,15 @@ from kws_edge.corpus.audio import Samples
 from kws_edge.corpus.cache import DECODING_VERSION, DecodedCorpus, Progress, decoded_corpus
 from kws_edge.corpus.layouts import FoundFile, Layout, scan
 from kws_edge.corpus.noise import NoiseBank, split_in_time, synthetic_bank
-from kws_edge.corpus.splits import SPLITS, SplitName, assign_splits, missing_words
+from kws_edge.corpus.splits import (
+    SPLITS,
+    SplitName,
+    assign_splits,
+    check_speakers,
+    missing_words,
+    without_excluded,
+)
+from kws_edge.corpus.voice_activity import trimmed
 from kws_edge.errors import CorpusError
 from kws_edge.settings import to_mapping
 from kws_edge.spec import SILENCE, UNKNOWN, CorpusSettings
@@ -108,6 +116,8 @@ class Corpus:
         silent = self._silence_count(name)
         clips = np.empty((recorded + silent, self.clip_samples), np.int16)
         np.take(self._decoded.clips, [member.row for member in members], axis=0, out=clips[:recorded], mode="clip")
+        if self.settings.trim and name == "train":
+            clips[:recorded] = trimmed(clips[:recorded], self.sample_rate_hz)
         clips[recorded:] = _silence(name, silent, self.clip_samples, self._banks[name], self.settings)
         labels = [member.label for member in members] + [self.labels.index(SILENCE)] * silent
         return Split(
@@ -145,7 +155,8 @@ def load_corpus(
 
     Raises CorpusError when the folder is missing or holds no recordings, when a keyword has no folder, no readable clip
     or none left for training, when a single keyword has no other word to be told from, and when list files put a
-    speaker into two splits.
+    speaker into two splits and `settings.exclude` does not name the clips that do. Trimming, which happens when the
+    training split is gathered, needs webrtcvad: `CorpusSettings.trim` raises DependencyError then.
     """
     layout = scan(folder)
     _check_words(layout, settings)
@@ -156,9 +167,12 @@ def load_corpus(
     for name, reason in skipped:
         _log.info("%s: skipped %s: %s", folder, name, reason)
     rows = {name: row for row, name in enumerate(decoded.names)}
-    clips = [clip for clip in layout.clips if clip.name in rows]
-    _check_readable(layout, clips, skipped, settings)
-    splits, warnings = assign_splits(layout, clips, settings)
+    readable = [clip for clip in layout.clips if clip.name in rows]
+    _check_readable(layout, readable, skipped, settings)
+    splits, warnings = assign_splits(layout, readable, settings)
+    clips, splits, exclusion_warnings = without_excluded(layout, readable, splits, settings.exclude)
+    check_speakers(clips, splits)
+    warnings += exclusion_warnings
     warnings += _thin_splits(layout, clips, splits, settings)
     banks, noise_warnings = _noise_banks(decoded, sample_rate_hz, clip_samples)
     warnings += noise_warnings
@@ -220,8 +234,8 @@ def _thin_splits(
     if "train" in lacking:
         raise CorpusError(
             f"{layout.folder}: no training clips of {', '.join(lacking['train'])}: all their speakers fell "
-            "into validation and test; record more speakers, or name the files of those in validation_list.txt and "
-            "testing_list.txt"
+            "into validation and test" + (" or were excluded" if settings.exclude else "") + "; record more speakers, "
+            "or name the files of those in validation_list.txt and testing_list.txt"
         )
     warnings = [f"no {split} clips of {', '.join(words)}" for split, words in lacking.items()]
     if settings.unknown_share > 0 and not any(clip.word not in settings.keywords for clip in clips):
@@ -276,10 +290,12 @@ def _silence(name: SplitName, count: int, samples: int, bank: NoiseBank, setting
 def _content_hash(
     layout: Layout, decoded: DecodedCorpus, settings: CorpusSettings, sample_rate_hz: int, clip_samples: int
 ) -> str:
+    # absent while unused, so that corpora known before these settings keep their hashes
+    unused = {name for name in ("exclude", "trim") if not getattr(settings, name)}
     shape = {
         "recordings": decoded.content_key,
         "lists": [layout.validation_list, layout.testing_list],
-        "settings": to_mapping(settings),
+        "settings": {name: value for name, value in to_mapping(settings).items() if name not in unused},
         "sample_rate_hz": sample_rate_hz,
         "clip_samples": clip_samples,
         "versions": [DECODING_VERSION, _ASSEMBLY_VERSION],

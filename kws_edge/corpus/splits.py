@@ -47,7 +47,7 @@ def assign_splits(
     List files win where there is one. Without any, the SHA-1 rule decides by speaker. A corpus too small for that rule
     (a split that ought to have keyword clips has none) is dealt out in the rule's own order, at least one speaker to
     each split; with fewer than three speakers it is dealt out file by file, and a warning says what that is worth.
-    Raises CorpusError when the lists name a file twice or put one speaker into two splits.
+    Raises CorpusError when the lists name a file twice; whether they part a speaker is for `check_speakers`.
     """
     if layout.validation_list is not None or layout.testing_list is not None:
         return _by_lists(layout, clips)
@@ -83,7 +83,8 @@ def check_speakers(clips: Sequence[FoundFile], splits: Sequence[SplitName]) -> N
         if known != split:
             raise CorpusError(
                 f"speaker {clip.speaker!r} is in two splits: {name} in {known}, {clip.name} in {split}; "
-                f"put all files of a speaker into {VALIDATION_LIST}, all into {TESTING_LIST}, or all into neither"
+                f"put all files of a speaker into {VALIDATION_LIST}, all into {TESTING_LIST}, or all into neither; "
+                "`kws-edge data check` lists every such speaker, and what to exclude"
             )
 
 
@@ -127,8 +128,32 @@ def _by_lists(layout: Layout, clips: Sequence[FoundFile]) -> tuple[tuple[SplitNa
         if absent:
             warnings.append(f"{list_name} names {len(absent)} file(s) that are not there, such as {absent[0]}")
     splits: tuple[SplitName, ...] = tuple(listed.get(clip.name, "train") for clip in clips)
-    check_speakers(clips, splits)
     return splits, tuple(warnings)
+
+
+def without_excluded(
+    layout: Layout, clips: Sequence[FoundFile], splits: Sequence[SplitName], exclude: Sequence[str]
+) -> tuple[tuple[FoundFile, ...], tuple[SplitName, ...], tuple[str, ...]]:
+    """The clips that stay when `exclude` is left out of training and validation, their splits, and warnings.
+
+    The testing split keeps all of its clips. Where everyone else falls does not depend on what is excluded.
+    """
+    if not exclude:
+        return tuple(clips), tuple(splits), ()
+    unwanted = set(exclude)
+    places = list(zip(clips, splits, strict=True))
+    kept = [(clip, split) for clip, split in places if split == "test" or clip.name not in unwanted]
+    tested = [clip.name for clip, split in kept if clip.name in unwanted]
+    absent = sorted(unwanted - {clip.name for clip in layout.clips} - {name for name, _ in layout.skipped})
+    warnings = []
+    if tested:
+        warnings.append(
+            f"{len(tested)} excluded recording(s), such as {tested[0]}, are in the testing split and stay there: a "
+            "figure must not improve by leaving out what is hard; delete or move the files that are really wrong"
+        )
+    if absent:
+        warnings.append(f"the exclusion list names {len(absent)} file(s) that are not there, such as {absent[0]}")
+    return tuple(clip for clip, _ in kept), tuple(split for _, split in kept), tuple(warnings)
 
 
 def missing_words(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kws_edge.corpus.layouts import scan
-from kws_edge.corpus.splits import assign_splits, percentile, sha1_split
+from kws_edge.corpus.splits import assign_splits, check_speakers, percentile, sha1_split, without_excluded
 from kws_edge.errors import CorpusError
 from kws_edge.spec import CorpusSettings
 
@@ -89,7 +89,19 @@ def test_a_speaker_in_two_splits_is_an_error_that_names_speaker_and_files(make_c
     folder = make_corpus({"yes": ["anna_1.wav", "ben_1.wav"], "no": ["anna_1.wav", "ben_1.wav"]})
     (folder / "testing_list.txt").write_text("yes/anna_1.wav\n")
     with pytest.raises(CorpusError, match=r"speaker 'anna' is in two splits: no/anna_1\.wav in train, yes/anna_1\.wav"):
-        splits_of(folder)
+        check_speakers(scan(folder).clips, list(splits_of(folder)[0].values()))
+
+
+def test_excluded_recordings_leave_training_and_validation_but_never_testing(make_corpus) -> None:
+    folder = make_corpus({"yes": [f"{speaker}_1.wav" for speaker in ("anna", "ben", "carla", "dora")]})
+    (folder / "testing_list.txt").write_text("yes/anna_1.wav\n")
+    (folder / "validation_list.txt").write_text("yes/ben_1.wav\n")
+    layout, (splits, _) = scan(folder), splits_of(folder)
+    exclude = ("yes/anna_1.wav", "yes/ben_1.wav", "yes/carla_1.wav", "yes/gone_1.wav")
+    kept, places, warnings = without_excluded(layout, layout.clips, list(splits.values()), exclude)
+    assert [clip.name for clip in kept] == ["yes/anna_1.wav", "yes/dora_1.wav"] and places == ("test", "train")
+    assert "1 excluded recording(s), such as yes/anna_1.wav, are in the testing split" in warnings[0]
+    assert "names 1 file(s) that are not there, such as yes/gone_1.wav" in warnings[1]
 
 
 def test_a_file_in_both_lists_is_an_error(make_corpus) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPILED := $(VENV)/.compiled
-EXTRAS := train,synth,tensorboard,dev
+EXTRAS := train,synth,tensorboard,explore,dev
 
 CORE := $(wildcard firmware_export/core/*.[ch] kws_edge/frontend/*.c) kws_edge/frontend/native_build.py setup.py
 PYTHON_PATHS := kws_edge firmware_export tests benchmarks setup.py

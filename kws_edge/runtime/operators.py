@@ -50,6 +50,15 @@ def operators(model: bytes) -> tuple[OperatorInfo, ...]:
     return tuple(described)
 
 
+def constant_bytes(model: bytes) -> int:
+    """Bytes of all weights, biases and other constants that the operators of `model` read. Raises ConversionError."""
+    parsed = _parse(model)
+    graph = parsed.subgraphs[0]
+    read = {int(index) for operator in graph.operators for index in operator.inputs if index >= 0}
+    buffers = {graph.tensors[index].buffer for index in read}
+    return sum(len(parsed.buffers[index].data) for index in buffers if parsed.buffers[index].data is not None)
+
+
 def cut_after(model: bytes, number: int) -> bytes:
     """`model` that ends with its operator `number`, from 0: its output is that operator's.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import permutations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kws_edge.bundle import INT8_MODEL, Bundle
 from kws_edge.corpus import Corpus
+from kws_edge.corpus.splits import SplitName
 from kws_edge.errors import CorpusError
 from kws_edge.frontend import features as compute_features
 from kws_edge.runtime import Values
@@ -50,7 +51,7 @@ class Verification:
 
     bundle: Bundle
     data: Corpus
-    split: str
+    split: SplitName
     # clips in the split
     clips: int
     # interpreter to what it made of them, in the order of `candidates`
@@ -114,7 +115,7 @@ def verify(
     bundle: Bundle,
     corpus: Corpus,
     *,
-    split: Literal["train", "validation", "test"] = "test",
+    split: SplitName = "test",
     max_drop_points: float = 0.5,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:

@@ -250,6 +250,10 @@ class AugmentationSettings:
     snr_high_db: float = 30.0
     # part of the noisy clips whose noise is a synthetic colour instead of a background recording
     synthetic_noise_share: float = 0.3
+    # milliseconds, at most: one stretch of each clip's features is replaced by the mean (SpecAugment's time mask)
+    time_mask_ms: float = 0.0
+    # columns, at most: one run of each clip's feature columns is replaced by the mean (SpecAugment's frequency mask)
+    column_mask: int = 0
 
     def __post_init__(self) -> None:
         for name in ("noise_probability", "synthetic_noise_share"):
@@ -257,6 +261,8 @@ class AugmentationSettings:
         require(0 <= self.speed < 0.5, f"speed = {self.speed}; use 0 to below 0.5")
         require(self.time_shift_ms >= 0 and self.gain_db >= 0, "time_shift_ms and gain_db must not be negative")
         require(self.snr_low_db <= self.snr_high_db, "snr_low_db must not exceed snr_high_db")
+        require(0 <= self.time_mask_ms <= 10000, f"time_mask_ms = {self.time_mask_ms}; use 0 to 10000")
+        require(0 <= self.column_mask <= 1000, f"column_mask = {self.column_mask}; use 0 to 1000")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +284,12 @@ class TrainingSettings:
     label_smoothing: float = 0.1
     # how far scarce labels are drawn more often: 0 as they come, 1 all labels equally often
     class_balance: float = 0.5
+    # alpha of the Beta distribution that mixes pairs of clips and their labels; 0 mixes none
+    mixup: float = 0.0
+    # weight of the teachers' answers in the loss, the labels have the rest; nothing without `train --teacher`
+    distillation: float = 0.7
+    # divides teachers' and student's logits before they are compared: above 1 the second guesses count more
+    temperature: float = 2.0
     # decay per step of the averaged weights, which are what is validated and kept; 0 keeps the last ones
     weight_average: float = 0.995
     # activation ranges by gradient descent; false follows a moving average of the extremes
@@ -295,6 +307,9 @@ class TrainingSettings:
             require(0 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}; use above 0 to 1")
         for name in ("label_smoothing", "weight_average"):
             require(0 <= getattr(self, name) < 1, f"{name} = {getattr(self, name)}; use 0 to below 1")
+        require(0 <= self.mixup <= 10, f"mixup = {self.mixup}; use 0 to 10")
+        require(0 <= self.distillation <= 1, f"distillation = {self.distillation}; use 0 to 1")
+        require(0 < self.temperature <= 100, f"temperature = {self.temperature}; use above 0 to 100")
         require(0 <= self.weight_decay <= 1, f"weight_decay = {self.weight_decay}; use 0 to 1")
         require(0 <= self.class_balance <= 1, f"class_balance = {self.class_balance}; use 0 to 1")
         require(0 <= self.seed < 2**32, f"seed = {self.seed}; use 0 to {2**32 - 1}")

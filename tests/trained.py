@@ -18,6 +18,7 @@ from kws_edge.spec import (
     ModelSettings,
     TrainingSettings,
 )
+from kws_edge.training.request import TrainingRequest
 
 SETTINGS = CorpusSettings(keywords=("low", "middle", "high"), silence_share=0.3, unknown_share=0.5)
 _SAMPLE_RATE_HZ = 8000
@@ -51,12 +52,9 @@ def load_tones(folder: Path, cache: Path) -> Corpus:
     )
 
 
-def train_on_tones(corpus: Corpus, output: Path) -> Bundle:
-    """A bundle of a ds_cnn with 16 channels and 2 blocks, trained until its outputs vary with its inputs."""
-    from kws_edge.training.pipeline import train
-    from kws_edge.training.request import TrainingRequest
-
-    request = TrainingRequest(
+def request_for_tones() -> TrainingRequest:
+    """A ds_cnn with 16 channels and 2 blocks, long enough for its outputs to vary with its inputs."""
+    return TrainingRequest(
         features=FeatureSpec(),
         corpus=SETTINGS,
         augmentation=AugmentationSettings(),
@@ -66,7 +64,13 @@ def train_on_tones(corpus: Corpus, output: Path) -> Bundle:
         quantization_aware=True,
         command="tests/trained.py",
     )
-    return train(corpus, request, output)
+
+
+def train_on_tones(corpus: Corpus, output: Path) -> Bundle:
+    """The bundle that `request_for_tones` asks for."""
+    from kws_edge.training.pipeline import train
+
+    return train(corpus, request_for_tones(), output)
 
 
 def with_a_reversed_kernel(model: bytes) -> bytes:

@@ -81,7 +81,7 @@ def train(
     for module, extra in (("tensorflow", "train"), ("matplotlib", "train")):
         if importlib.util.find_spec(module) is None:
             raise DependencyError(f"train needs {module}: pip install 'kws-edge[{extra}]'")
-    request = _request(config, flags, qat)
+    request = _request(config, flags, qat, tuple(teacher or ()))
     _check_output(output, resume=resume, restart=restart, force=force)
     _train(output, data, request, resume=resume, tensorboard=tensorboard, as_json=as_json)
 
@@ -148,7 +148,9 @@ def _option(text: str) -> tuple[str, Any]:
         return name.strip(), value
 
 
-def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -> TrainingRequest:
+def _request(
+    config: Path | None, flags: dict[str, dict[str, Any]], qat: bool, teachers: tuple[Path, ...]
+) -> TrainingRequest:
     """The settings of a training: the TOML's, overridden by the flags that were given."""
     from kws_edge.models import FAMILIES
     from kws_edge.settings import from_mapping, read_toml
@@ -181,7 +183,9 @@ def _request(config: Path | None, flags: dict[str, dict[str, Any]], qat: bool) -
         settings[name] = from_mapping(cls, {**tables.get(name, {}), **given}, source=source)
     if settings["model"].arch not in FAMILIES:
         raise SettingsError(f"arch = {settings['model'].arch!r}; choose one of {', '.join(FAMILIES)}")
-    return TrainingRequest(**settings, quantization_aware=qat, command=shlex.join(["kws-edge", *sys.argv[1:]]))
+    return TrainingRequest(
+        **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])
+    )
 
 
 def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> None:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,43 @@ from kws_edge.corpus.augmentation import augment
 from kws_edge.frontend import features
 from kws_edge.spec import AugmentationSettings, FeatureSpec
 
-Batch = tuple[NDArray[np.int8], NDArray[np.int64]]
 AHEAD = 6  # batches in preparation; more only cost memory
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees."""
+
+    # int8[n, frames, columns]
+    features: NDArray[np.int8]
+    # int64[n]
+    labels: NDArray[np.int64]
+    # the same clips through the front end of each further spec, such as a teacher's: int8[n, frames, columns]
+    views: tuple[NDArray[np.int8], ...]
+    # mixup: each clip's partner, int64[n], and its own share of the mixture, float32[n], 0.5 to 1
+    partners: NDArray[np.int64]
+    shares: NDArray[np.float32]
+
+
+def masked(
+    features: NDArray[np.int8], settings: AugmentationSettings, spec: FeatureSpec, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    """`features` [n, frames, columns] with a random stretch of frames and of columns at the columns' mean.
+
+    Park et al. 2019 (arXiv:1904.08779) without time warping; a normalized spec's mean is its zero point.
+    """
+    count, frames, columns = features.shape
+    longest = round(settings.time_mask_ms / spec.window_stride_ms) if spec.kind != "waveform" else 0
+    hidden = np.zeros((count, frames, columns), bool)
+    for axis, size, most in ((1, frames, longest), (2, columns, settings.column_mask)):
+        if most == 0:
+            continue
+        width = rng.integers(0, min(most, size) + 1, count)
+        first = rng.integers(0, size - width + 1)
+        place = np.arange(size)
+        run = (place >= first[:, None]) & (place < (first + width)[:, None])
+        hidden |= run[:, :, None] if axis == 1 else run[:, None, :]
+    return np.where(hidden, np.int8(spec.zero_point), features) if hidden.any() else features
 
 
 def balanced_order(labels: NDArray[np.int64], *, balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -39,8 +75,10 @@ def balanced_order(labels: NDArray[np.int64], *, balance: float, rng: np.random.
 
 
 class Feed:
-    """Training batches of int8 features [batch, frames, columns] and labels [batch].
+    """Training batches, made from augmented clips.
 
+    Arguments: `views` are further specs through whose front end each batch passes too; `mixup` is alpha of the Beta
+    distribution of the shares, 0 for none.
     Everything random derives from `(seed, phase, epoch, step)`, so the order in which threads finish changes nothing.
     `waited_s` is the time that the consumer has spent waiting for data since the epoch began.
     """
@@ -55,7 +93,10 @@ class Feed:
         batch_size: int,
         class_balance: float,
         seed: int,
+        mixup: float = 0.0,
+        views: tuple[FeatureSpec, ...] = (),
     ) -> None:
+        self._mixup, self._views = mixup, views
         self._split, self._noise, self._spec, self._augmentation = split, noise, spec, augmentation
         self._batch_size, self._class_balance, self._seed = batch_size, class_balance, seed
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
@@ -64,9 +105,18 @@ class Feed:
 
     def _batch(self, indices: NDArray[np.int64], key: tuple[int, ...]) -> Batch:
         rng = np.random.default_rng(key)
-        clips = np.asarray(self._split.clips[np.sort(indices)])
+        indices = np.sort(indices)
+        clips = np.asarray(self._split.clips[indices])
         augmented = augment(clips, self._augmentation, self._noise, rng, self._spec.sample_rate_hz)
-        return features(augmented, self._spec), self._split.labels[np.sort(indices)]
+        count = len(indices)
+        shares = rng.beta(self._mixup, self._mixup, count) if self._mixup else np.ones(count)
+        return Batch(
+            features=masked(features(augmented, self._spec), self._augmentation, self._spec, rng),
+            labels=self._split.labels[indices],
+            views=tuple(features(augmented, spec) for spec in self._views),
+            partners=rng.permutation(count) if self._mixup else np.arange(count),
+            shares=np.maximum(shares, 1 - shares).astype(np.float32),
+        )
 
     def epoch(self, phase: int, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch; the last clips that do not fill a batch are left to other epochs."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from kws_edge.models.network import load_weights, parameters, weights_of
 from kws_edge.spec import FeatureSpec, TrainingSettings
-from kws_edge.training.feed import Feed
+from kws_edge.training.feed import Batch, Feed
 from kws_edge.training.state import TrainingState, Weights
+from kws_edge.training.teacher import Teachers
 
 VALIDATION_BATCH = 200
 
@@ -45,6 +46,21 @@ def cosine_schedule(step: int, steps: int, peak: float, *, warmup: int) -> float
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def _dequantized(features: tf.Tensor, spec: FeatureSpec) -> tf.Tensor:
+    return (tf.cast(features, tf.float32)[..., tf.newaxis] - spec.zero_point) * spec.scale
+
+
+def _tensors(batch: Batch) -> dict[str, Any]:
+    """A batch as tf.function wants it: tensors, so that a new batch is not a new trace."""
+    return {
+        "features": tf.constant(batch.features),
+        "labels": tf.constant(batch.labels),
+        "views": tuple(tf.constant(view) for view in batch.views),
+        "partners": tf.constant(batch.partners),
+        "shares": tf.constant(batch.shares),
+    }
+
+
 class Phase:
     """Trains `model`; `shadow` is the same network, holding the averaged weights that are validated and kept."""
 
@@ -59,7 +75,9 @@ class Phase:
         learning_rate: float,
         settings: TrainingSettings,
         spec: FeatureSpec,
+        teachers: Teachers | None = None,
     ) -> None:
+        self._teachers = teachers
         self.name, self.index, self.epochs = name, index, epochs
         self._model, self._shadow, self._settings, self._spec = model, shadow, settings, spec
         self._peak = learning_rate
@@ -74,16 +92,31 @@ class Phase:
         self._step = tf.function(self._train_step)
         self._validate = tf.function(self._validation_step)
 
-    def _dequantized(self, features: tf.Tensor) -> tf.Tensor:
-        return (tf.cast(features, tf.float32)[..., tf.newaxis] - self._spec.zero_point) * self._spec.scale
+    def _train_step(self, batch: dict[str, Any], decay: tf.Tensor) -> Any:
+        labels, settings = batch["labels"], self._settings
 
-    def _train_step(self, features: tf.Tensor, labels: tf.Tensor, decay: tf.Tensor) -> Any:
+        def mixed(values: tf.Tensor) -> tf.Tensor:
+            if not settings.mixup:
+                return values
+            shares = tf.reshape(batch["shares"], [-1] + [1] * (len(values.shape) - 1))
+            return shares * values + (1 - shares) * tf.gather(values, batch["partners"])
+
         labels_count = self._model.outputs[0].shape[-1]
-        smoothing = self._settings.label_smoothing
-        targets = tf.one_hot(labels, labels_count) * (1 - smoothing) + smoothing / labels_count
+        smoothing = settings.label_smoothing
+        targets = mixed(tf.one_hot(labels, labels_count) * (1 - smoothing) + smoothing / labels_count)
+        taught = None
+        if self._teachers is not None:
+            views = zip(batch["views"], self._teachers.specs, strict=True)
+            heard = tuple(mixed(_dequantized(view, spec)) for view, spec in views)
+            taught = self._teachers.probabilities(heard, settings.temperature)
         with tf.GradientTape() as tape:
-            logits = self._model(self._dequantized(features), training=True)
+            logits = self._model(mixed(_dequantized(batch["features"], self._spec)), training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+            if taught is not None:
+                # the square keeps the gradient's size whatever the temperature
+                softened = tf.nn.softmax_cross_entropy_with_logits(taught, logits / settings.temperature)
+                lesson = settings.temperature**2 * tf.reduce_mean(softened)
+                loss = (1 - settings.distillation) * loss + settings.distillation * lesson
         variables = [variable.value for variable in self._model.trainable_variables]
         self._optimizer.apply(tape.gradient(loss, variables), self._model.trainable_variables)
         for variable, average in self._pairs:
@@ -91,7 +124,7 @@ class Phase:
         return loss, tf.reduce_mean(tf.cast(tf.argmax(logits, -1) == labels, tf.float32))
 
     def _validation_step(self, features: tf.Tensor, labels: tf.Tensor) -> Any:
-        logits = self._shadow(self._dequantized(features), training=False)
+        logits = self._shadow(_dequantized(features, self._spec), training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.int32))
 
@@ -114,11 +147,11 @@ class Phase:
         ranges = [layer for layer in self._model._flatten_layers() if hasattr(layer, "observing")]
         for layer in ranges:
             layer.observing = True
-        forward = tf.function(lambda x: self._model(self._dequantized(x), training=False))
+        forward = tf.function(lambda x: self._model(_dequantized(x, self._spec), training=False))
         seen = 0
         while seen < batches:
-            for features, _ in feed.epoch(self.index, 1_000_000 + seen):
-                forward(features)
+            for batch in feed.epoch(self.index, 1_000_000 + seen):
+                forward(batch.features)
                 seen += 1
                 if seen >= batches:
                     break
@@ -147,12 +180,12 @@ class Phase:
         for epoch in range(state.epochs_done(self.name), self.epochs):
             started = time.perf_counter()
             losses, accuracies = [], []
-            for step, (features, labels) in enumerate(feed.epoch(self.index, epoch)):
+            for step, batch in enumerate(feed.epoch(self.index, epoch)):
                 done = epoch * feed.steps + step
                 rate = cosine_schedule(done, total, self._peak, warmup=min(total // 10, 2 * feed.steps))
                 self._optimizer.learning_rate.assign(rate)
                 decay = min(self._settings.weight_average, (1 + done) / (10 + done))
-                loss, accuracy = self._step(features, labels, tf.constant(decay, tf.float32))
+                loss, accuracy = self._step(_tensors(batch), tf.constant(decay, tf.float32))
                 losses.append(float(loss))
                 accuracies.append(float(accuracy))
                 report(EpochReport(self.name, epoch, self.epochs, step + 1, feed.steps, losses[-1]))

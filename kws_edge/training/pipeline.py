@@ -25,6 +25,7 @@ from kws_edge.training.history import history_csv, history_png
 from kws_edge.training.phase import Phase, Reporter
 from kws_edge.training.request import TrainingRequest, work_folder
 from kws_edge.training.state import TrainingState, Weights, pack_weights
+from kws_edge.training.teacher import Teachers, fingerprints
 
 FLOAT, QAT = "float", "qat"
 
@@ -44,15 +45,17 @@ def train(
     uninterrupted one. Raises BundleError when there is nothing to resume or it was begun under other settings.
     """
     state_path = work_folder(output) / "state.npz"
-    fingerprint = request.fingerprint(corpus)
+    fingerprint = {**request.fingerprint(corpus), "teachers": fingerprints(request.teachers)}
     state = _resumed(state_path, fingerprint) if resume else TrainingState(settings=fingerprint)
     settings, spec = request.training, request.features
+    # before the seed is set: building a teacher draws random numbers, and must not change the student's
+    teachers = Teachers(request.teachers, corpus) if request.teachers else None
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # costs nothing on a CPU, and makes one seed one result
     if settings.normalize:
         say("measuring the features")
         spec = spec.normalized(*column_statistics(corpus.split("train"), spec))
-    session = _Session(corpus, request, spec, state, state_path, report)
+    session = _Session(corpus, request, spec, state, state_path, report, teachers)
     try:
         session.network("float")  # a network that cannot be built and an output that cannot be written are found
         state.save(state_path)  # now, not after an hour
@@ -91,10 +94,12 @@ class _Session:
         state: TrainingState,
         state_path: Path,
         report: Reporter,
+        teachers: Teachers | None,
     ) -> None:
         self.corpus, self.request, self.spec = corpus, request, spec
         self.state, self.state_path, self.report = state, state_path, report
         training = corpus.split("train")
+        self.teachers = teachers
         self.feed = Feed(
             training,
             corpus.noise("train"),
@@ -103,6 +108,8 @@ class _Session:
             batch_size=min(request.training.batch_size, len(training.labels)),
             class_balance=request.training.class_balance,
             seed=request.training.seed,
+            mixup=request.training.mixup,
+            views=self.teachers.specs if self.teachers is not None else (),
         )
         validation = corpus.split("validation")
         # a corpus too small for a validation split is judged on what it was trained on; `train` says so
@@ -143,6 +150,7 @@ class _Session:
             learning_rate=settings.learning_rate if name == FLOAT else settings.qat_learning_rate,
             settings=settings,
             spec=self.spec,
+            teachers=self.teachers,
         )
 
     def run_phase(self, name: str) -> None:
@@ -175,6 +183,7 @@ class _Session:
             "validation_accuracy": dict(self.state.best_accuracy),
             "seconds": round(sum(row["seconds"] for row in rows), 1),
             "data_wait_share": round(float(np.mean([row["data_wait_share"] for row in rows])), 4),
+            "teachers": self.state.settings["teachers"],
             "clips": {name: len(self.corpus.split(name).labels) for name in ("train", "validation", "test")},
         }
         request = self.request

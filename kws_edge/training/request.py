@@ -32,6 +32,8 @@ class TrainingRequest:
     quantization_aware: bool
     # the command line, for the bundle's provenance
     command: str
+    # finished bundles whose answers are learned beside the labels
+    teachers: tuple[Path, ...] = ()
 
     def fingerprint(self, corpus: Corpus) -> dict[str, Any]:
         """What must be equal for an interrupted training to be taken up again."""

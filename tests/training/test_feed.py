@@ -7,7 +7,7 @@ import pytest
 
 from kws_edge.frontend import float_features
 from kws_edge.spec import AugmentationSettings, FeatureSpec
-from kws_edge.training.feed import Feed, balanced_order, column_statistics
+from kws_edge.training.feed import Feed, balanced_order, column_statistics, masked
 
 COUNTS = {0: 400, 1: 100, 3: 25}
 LABELS = np.concatenate([np.full(count, label) for label, count in COUNTS.items()])
@@ -61,7 +61,7 @@ def feed(tones):
 
 
 def batches(feed, phase, epoch):
-    return [(features.copy(), labels.copy()) for features, labels in feed.epoch(phase, epoch)]
+    return [(batch.features.copy(), batch.labels.copy()) for batch in feed.epoch(phase, epoch)]
 
 
 def test_one_seed_gives_one_epoch(feed):
@@ -87,3 +87,45 @@ def test_normalized_columns_have_mean_0_and_deviation_1(tones):
     np.testing.assert_allclose(values.mean(axis=0), 0, atol=2e-3)
     np.testing.assert_allclose(values.std(axis=0), 1, atol=2e-3)
     assert calibrated.scale == 1 / 32
+
+
+def masks(**settings):
+    spec = FeatureSpec(zero_point=7)
+    features = np.full((400, *spec.shape), 50, np.int8)
+    hidden = masked(features, AugmentationSettings(**settings), spec, np.random.default_rng(0))
+    assert set(np.unique(hidden)) <= {7, 50}
+    return hidden == 7
+
+
+def test_a_time_mask_hides_one_run_of_whole_frames_up_to_its_length():
+    hidden = masks(time_mask_ms=200.0)
+    assert (hidden.all(axis=2) == hidden.any(axis=2)).all()
+    lengths = hidden.any(axis=2).sum(axis=1)
+    assert set(lengths) == set(range(11))
+    starts = np.diff(hidden.any(axis=2).astype(int), axis=1, prepend=0) == 1
+    assert (starts.sum(axis=1) == (lengths > 0)).all()
+
+
+def test_a_column_mask_hides_one_run_of_whole_columns():
+    hidden = masks(column_mask=3)
+    assert (hidden.all(axis=1) == hidden.any(axis=1)).all()
+    assert set(hidden.any(axis=1).sum(axis=1)) == {0, 1, 2, 3}
+
+
+def test_without_masks_features_stay_what_they_are():
+    assert not masks().any()
+
+
+def test_mixup_keeps_the_greater_share_and_views_see_the_same_clips(tones):
+    spec = FeatureSpec()
+    quiet = AugmentationSettings(time_mask_ms=0)
+    arguments = {"batch_size": 20, "class_balance": 0.5, "seed": 0}
+    feed = Feed(tones.split("train"), tones.noise("train"), spec, quiet, **arguments, mixup=0.4, views=(spec,))
+    try:
+        batch = next(feed.epoch(0, 0))
+    finally:
+        feed.close()
+    assert ((batch.shares >= 0.5) & (batch.shares <= 1)).all()
+    assert len(np.unique(batch.shares)) == 20
+    assert sorted(batch.partners) == list(range(20))
+    np.testing.assert_array_equal(batch.views[0], batch.features)

@@ -1,0 +1,80 @@
+"""Teachers: finished bundles whose answers are learned beside the labels (Hinton et al. 2015, arXiv:1503.02531)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kws_edge.bundle import Bundle, read_bundle
+from kws_edge.corpus import Corpus
+from kws_edge.errors import BundleError
+from kws_edge.models import build_model
+from kws_edge.models.network import load_weights
+from kws_edge.spec import FeatureSpec
+
+
+class Teachers:
+    """One bundle or an ensemble; each hears the student's clips through a front end of its own.
+
+    Raises BundleError when a teacher answers with other labels or hears clips of another rate or length.
+    """
+
+    def __init__(self, paths: tuple[Path, ...], corpus: Corpus) -> None:
+        self._bundles = [_suitable(read_bundle(path), corpus) for path in paths]
+        self._models = [_float_model(bundle) for bundle in self._bundles]
+
+    @property
+    def specs(self) -> tuple[FeatureSpec, ...]:
+        """The front end of each teacher: what `probabilities` wants features of."""
+        return tuple(bundle.features for bundle in self._bundles)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def probabilities(self, views: tuple[tf.Tensor, ...], temperature: float) -> tf.Tensor:
+        """Mean softmax [n, labels] of all teachers at `temperature`.
+
+        `views` are dequantized features, one float32 [n, frames, columns, 1] for each of `specs`.
+        """
+        answers = [
+            tf.nn.softmax(model(view, training=False) / temperature)
+            for model, view in zip(self._models, views, strict=True)
+        ]
+        return tf.stop_gradient(tf.add_n(answers) / len(answers))
+
+
+def fingerprints(paths: tuple[Path, ...]) -> list[str]:
+    """SHA-256 of what each teacher knows, for the student's provenance."""
+    return [hashlib.sha256(read_bundle(path).weights).hexdigest() for path in paths]
+
+
+def _suitable(bundle: Bundle, corpus: Corpus) -> Bundle:
+    if bundle.labels != corpus.labels:
+        raise BundleError(
+            f"{bundle.path}: this teacher tells {', '.join(bundle.labels)} apart, the student is to tell "
+            f"{', '.join(corpus.labels)}; give a teacher that was trained with the same keywords in the same order"
+        )
+    heard = (bundle.features.sample_rate_hz, bundle.features.clip_samples)
+    if heard != (corpus.sample_rate_hz, corpus.clip_samples):
+        raise BundleError(
+            f"{bundle.path}: this teacher hears {heard[1]} samples at {heard[0]} Hz, the student's clips have "
+            f"{corpus.clip_samples} at {corpus.sample_rate_hz} Hz; give a teacher of the same rate and length"
+        )
+    return bundle
+
+
+def _float_model(bundle: Bundle) -> keras.Model:
+    model = build_model(bundle.model, bundle.features, len(bundle.labels), "float")
+    with np.load(io.BytesIO(bundle.weights)) as archive:
+        weights: dict[str, Any] = {
+            key.removeprefix("float/"): archive[key] for key in archive.files if key.startswith("float/")
+        }
+    load_weights(model, weights)
+    model.trainable = False
+    return model

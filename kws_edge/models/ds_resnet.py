@@ -1,0 +1,103 @@
+"""DS-ResNet: stages of depthwise-separable blocks, with residual adds wherever shapes allow; made to be searched over.
+
+After MobileNet (Howard et al. 2017, arXiv:1704.04861) and DS-ResNet for keywords (Xu and Zhang 2020,
+arXiv:2004.12200). Every number that trades accuracy for bytes, memory or time is a setting; lists hold one entry for
+each stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kws_edge.models.network import Network
+from kws_edge.spec import require
+
+FEATURES: dict[str, Any] = {}
+PRESETS: dict[str, dict[str, Any]] = {
+    "ds_resnet": {},
+    "ds_resnet-small": {"stem_width": 16, "widths": [24, 32, 48], "blocks": [1, 2, 2]},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Shape of a DS-ResNet; pairs are (frames, columns)."""
+
+    # features as [frames, 1, columns] instead of [frames, columns, 1]: a network in time alone, columns are channels
+    columns_as_channels: bool = False
+    # channels, kernel and strides of the first convolution
+    stem_width: int = 32
+    stem_kernel: tuple[int, ...] = (10, 4)
+    stem_strides: tuple[int, ...] = (2, 2)
+    # maximum over windows of this size after it; empty is none
+    stem_pool: tuple[int, ...] = ()
+    # channels of each stage
+    widths: tuple[int, ...] = (48, 64, 80)
+    # blocks of each stage
+    blocks: tuple[int, ...] = (2, 2, 2)
+    # strides of each stage's first block
+    strides: tuple[tuple[int, ...], ...] = ((1, 1), (2, 2), (1, 1))
+    # depthwise kernel of each stage; one entry serves all
+    kernels: tuple[tuple[int, ...], ...] = ((3, 3),)
+    # add a block's input to its output where both have one shape
+    residual: bool = True
+    # ReLU between depthwise and 1x1 convolution
+    depthwise_relu: bool = True
+    # channels of a last 1x1 convolution before the mean over frames and columns; 0 is none
+    head_width: int = 0
+    # part of the last features dropped in training
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        stages = len(self.widths)
+        require(
+            len(self.blocks) == len(self.strides) == stages and len(self.kernels) in (1, stages),
+            f"{stages} widths, {len(self.blocks)} blocks, {len(self.strides)} strides, {len(self.kernels)} kernels; "
+            "give as many of each (or one kernel)",
+        )
+        require(min((*self.widths, *self.blocks, self.stem_width), default=1) >= 1, "widths and blocks start at 1")
+        for name, pairs in (
+            ("stem_kernel", (self.stem_kernel,)),
+            ("stem_strides", (self.stem_strides,)),
+            ("stem_pool", (self.stem_pool,) if self.stem_pool else ()),
+            ("strides", self.strides),
+            ("kernels", self.kernels),
+        ):
+            for pair in pairs:
+                require(len(pair) == 2 and min(pair) >= 1, f"{name}: {list(pair)}; write [frames, columns]")
+
+
+def build(network: Network, settings: Settings) -> Any:
+    """Logits [n, labels] of a DS-ResNet on `network.input`."""
+    x = network.columns_as_channels(network.input) if settings.columns_as_channels else network.input
+    x = network.convolution(
+        x, settings.stem_width, _fitting(settings.stem_kernel, x), strides=_pair(settings.stem_strides)
+    )
+    if settings.stem_pool:
+        x = network.pool(x, "max", _fitting(settings.stem_pool, x))
+    kernels = settings.kernels * (len(settings.widths) if len(settings.kernels) == 1 else 1)
+    for width, blocks, strides, kernel in zip(settings.widths, settings.blocks, settings.strides, kernels, strict=True):
+        for number in range(blocks):
+            x = _block(network, x, width, kernel, strides if number == 0 else (1, 1), settings)
+    if settings.head_width:
+        x = network.convolution(x, settings.head_width, 1)
+    return network.classifier(network.dropout(network.global_average_pool(x), settings.dropout))
+
+
+def _block(
+    network: Network, x: Any, width: int, kernel: tuple[int, ...], strides: tuple[int, ...], settings: Settings
+) -> Any:
+    y = network.depthwise(x, _fitting(kernel, x), strides=_pair(strides), relu=settings.depthwise_relu)
+    residual = settings.residual and strides[0] == strides[1] == 1 and x.shape[-1] == width
+    y = network.convolution(y, width, 1, relu=not residual)
+    return network.add(y, x) if residual else y
+
+
+def _pair(values: tuple[int, ...]) -> tuple[int, int]:
+    return values[0], values[1]
+
+
+def _fitting(size: tuple[int, ...], x: Any) -> tuple[int, int]:
+    """A window no wider than what is left of the columns: (3, 3) on a single column is (3, 1)."""
+    return min(size[0], x.shape[1]), min(size[1], x.shape[2])

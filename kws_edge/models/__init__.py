@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
 
 
-FAMILIES = ("ds_cnn", "sparknet", "tc_resnet")
+FAMILIES = (
+    "ds_cnn",
+    "sparknet",
+    "tc_resnet",
+    "bc_resnet",
+    "ds_resnet",
+    "tiny_conv",
+    "light_cnn",
+    "wavception",
+)
 
 
 def build_model(

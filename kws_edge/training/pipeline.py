@@ -17,6 +17,7 @@ from kws_edge.conversion import convert_float, convert_int8
 from kws_edge.corpus import Corpus, Split
 from kws_edge.errors import BundleError
 from kws_edge.frontend import features
+from kws_edge.frontend.fingerprint import features_fingerprint
 from kws_edge.models import build_model
 from kws_edge.models.network import load_weights
 from kws_edge.spec import FeatureSpec
@@ -184,6 +185,7 @@ class _Session:
             "seconds": round(sum(row["seconds"] for row in rows), 1),
             "data_wait_share": round(float(np.mean([row["data_wait_share"] for row in rows])), 4),
             "teachers": self.state.settings["teachers"],
+            "features_fingerprint": features_fingerprint(self.spec),
             "clips": {name: len(self.corpus.split(name).labels) for name in ("train", "validation", "test")},
         }
         request = self.request

@@ -187,7 +187,7 @@ def _speak_all(partial: Path, folder: Path, utterances: Sequence[Utterance], pro
     jobs = [Job(str(partial), _SAMPLE_RATE_HZ, _CLIP_S, tuple(utterances[at : at + _JOB_CLIPS])) for at in starts]
     done = 0
     with ThreadPoolExecutor(max_workers=max(1, min(8, os.cpu_count() or 1))) as pool:
-        running = {pool.submit(_speak, job, folder): job for job in jobs}
+        running = {pool.submit(speak_in_process, job, folder): job for job in jobs}
         try:
             for finished in as_completed(running):
                 finished.result()
@@ -200,8 +200,8 @@ def _speak_all(partial: Path, folder: Path, utterances: Sequence[Utterance], pro
             raise
 
 
-def _speak(job: Job, folder: Path) -> None:
-    """Run one job in a fresh process and turn its complaint into the error it stands for."""
+def speak_in_process(job: Job, folder: Path) -> None:
+    """Run one job in a fresh process and turn its complaint into the error it stands for; `folder` names the output."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     result = subprocess.run(
         [sys.executable, "-m", "kws_edge.corpus.espeak"],

@@ -115,7 +115,7 @@ def test_detections_by_runs_are_the_detectors(logits: np.ndarray, chosen: Detect
 def test_a_curve_falls_from_false_accepts_to_misses() -> None:
     rng = np.random.default_rng(1)
     logits = rng.integers(-20, 20, (2000, 4)).astype(np.int8)
-    logits[:, UNKNOWN] += 30
+    logits[:, UNKNOWN] += 60
     every = 800
     words = [Word("yes", YES, 9000 + every * n, 9000 + every * n + 4000) for n in range(50, 1900, 50)]
     for word in words:

@@ -319,8 +319,10 @@ class TrainingSettings:
 class ModelSettings:
     """Which network, and its shape."""
 
-    # family, as `kws-edge models` lists them
+    # family, as `kws-edge models` lists them, or path/to/file.py:function
     arch: str = "ds_cnn"
+    # hash of that file, found by `train`; None for a family
+    source_sha256: str | None = None
     # the family's own settings, such as width
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -32,7 +32,7 @@ def train(
         Path | None,
         typer.Option(help="TOML with tables [features] [corpus] [augmentation] [training] [model] [detection]."),
     ] = None,
-    arch: Annotated[str | None, typer.Option(help="Network family.")] = None,
+    arch: Annotated[str | None, typer.Option(help="Network family, or path/to/file.py:function.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Setting of the family, as name=value; may be repeated.")
     ] = None,
@@ -152,7 +152,8 @@ def _request(
     config: Path | None, flags: dict[str, dict[str, Any]], qat: bool, teachers: tuple[Path, ...]
 ) -> TrainingRequest:
     """The settings of a training: the TOML's, overridden by the flags that were given."""
-    from kws_edge.models import FAMILIES
+    from kws_edge.models import check_arch
+    from kws_edge.models.own import named_source
     from kws_edge.settings import from_mapping, read_toml
     from kws_edge.spec import (
         AugmentationSettings,
@@ -181,8 +182,8 @@ def _request(
         given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
         settings[name] = from_mapping(cls, {**tables.get(name, {}), **given}, source=source)
-    if settings["model"].arch not in FAMILIES:
-        raise SettingsError(f"arch = {settings['model'].arch!r}; choose one of {', '.join(FAMILIES)}")
+    check_arch(settings["model"].arch)
+    settings["model"] = named_source(settings["model"])
     return TrainingRequest(
         **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])
     )

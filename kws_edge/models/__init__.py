@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kws_edge.errors import SettingsError
+from kws_edge.models.own import build_own, is_own
 from kws_edge.native_notices import without_native_notices
 from kws_edge.settings import from_mapping
 from kws_edge.spec import FeatureSpec, ModelSettings
@@ -44,16 +45,37 @@ def build_model(
 ) -> keras.Model:
     """The network that `settings` names, in one form: features float32 [n, frames, columns, 1] to logits [n, labels].
 
-    Raises SettingsError for an unknown family or option.
+    Raises SettingsError for an unknown family or option, and for features that leave a layer nothing to compute on.
     """
     from kws_edge.models.network import Network
 
-    if settings.arch not in FAMILIES:
-        raise SettingsError(f"arch = {settings.arch!r}; choose one of {', '.join(FAMILIES)}")
-    family = importlib.import_module(f"kws_edge.models.{settings.arch}")
-    options = from_mapping(family.Settings, settings.options, source=f"options of {settings.arch}")
+    check_arch(settings.arch)
     network = Network(spec, labels, form, learned_ranges=learned_ranges)
-    return network.model(family.build(network, options))
+    try:
+        return network.model(_logits(network, settings))
+    except ValueError as error:
+        # Keras wraps the reason in advice to its own developers
+        reason = str(error).split("Error encountered:")[-1].split(" for '{{node")[0].strip()
+        raise SettingsError(f"{settings.arch} does not fit features of shape {spec.shape}: {reason}") from error
+
+
+def check_arch(arch: str) -> None:
+    """Raise SettingsError unless `arch` is a family or ``path/to/file.py:function``."""
+    if arch not in FAMILIES and not is_own(arch):
+        raise SettingsError(f"arch = {arch!r}; choose one of {', '.join(FAMILIES)}, or path/to/file.py:function")
+
+
+def family_module(arch: str) -> Any:
+    """The module of a family: `Settings`, `build`, `FEATURES` and `PRESETS`."""
+    return importlib.import_module(f"kws_edge.models.{arch}")
+
+
+def _logits(network: Any, settings: ModelSettings) -> Any:
+    if is_own(settings.arch):
+        return build_own(settings.arch, network, settings.options, settings.source_sha256)
+    family = family_module(settings.arch)
+    options = from_mapping(family.Settings, settings.options, source=f"options of {settings.arch}")
+    return family.build(network, options)
 
 
 class KerasInterpreter:

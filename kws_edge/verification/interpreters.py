@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kws_edge.bundle import Bundle
+from firmware_export.codegen.compiled import compile_network
+from firmware_export.codegen.host import HostNetwork
+from kws_edge.bundle import INT8_MODEL, Bundle
+from kws_edge.errors import DependencyError, ExportError
+from kws_edge.models.own import absence as own_absence
+from kws_edge.models.own import is_own
 from kws_edge.runtime import Values, available_interpreters, open_interpreter
 from kws_edge.spec import FeatureSpec
 
@@ -19,6 +25,8 @@ KERAS_QAT = "keras_qat"
 LITERT_FLOAT = "litert_float"
 LITERT_REFERENCE = "litert_reference"
 TFLM = "tflm"
+AOT = "aot"
+_COMPILER = "cc"
 
 
 class Runnable(Protocol):
@@ -45,6 +53,8 @@ def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     here = available_interpreters()
     tensorflow = importlib.util.find_spec("tensorflow")
     keras_absence = None if tensorflow else "TensorFlow is not installed; pip install 'kws-edge[train]'"
+    if keras_absence is None and is_own(bundle.arch):
+        keras_absence = own_absence(bundle.arch, bundle.model.source_sha256)
 
     def open_keras(*, quantized: bool) -> Runnable:
         from kws_edge.models import keras_interpreter
@@ -58,11 +68,26 @@ def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
             LITERT_FLOAT, True, here["litert_xnnpack"], lambda: open_interpreter("litert_xnnpack", bundle.float_model)
         ),
         *(_int8_candidate(name, absence, bundle) for name, absence in here.items()),
+        _aot_candidate(bundle),
     )
 
 
 def _int8_candidate(name: str, absence: str | None, bundle: Bundle) -> Candidate:
     return Candidate(name, False, absence, lambda: open_interpreter(name, bundle.int8_model))
+
+
+def _aot_candidate(bundle: Bundle) -> Candidate:
+    """The ahead-of-time engine: the firmware's own C, compiled for this machine."""
+    absence = None if shutil.which(_COMPILER) else "no C compiler is installed; apt-get install gcc"
+    try:
+        network = compile_network(bundle.int8_model, source=str(bundle.path / INT8_MODEL))
+    except ExportError as error:
+        return Candidate(AOT, False, str(error), _never)
+    return Candidate(AOT, False, absence, lambda: HostNetwork(network, compiler=_COMPILER))
+
+
+def _never() -> Runnable:
+    raise DependencyError("an interpreter that is absent cannot be opened")
 
 
 def dequantized(features: NDArray[np.int8], spec: FeatureSpec) -> NDArray[np.float32]:

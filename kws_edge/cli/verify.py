@@ -12,6 +12,17 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.verify_budget import (
+    BudgetOption,
+    JunitOption,
+    MarginOption,
+    StrictOption,
+    WriteBudgetOption,
+    judged,
+    measurements_of,
+    read_requested,
+    write_measured,
+)
 from kws_edge.errors import DependencyError
 
 
@@ -33,18 +44,32 @@ def verify(
         float, typer.Option(min=0, help="Percentage points of accuracy that int8 may lose against float.")
     ] = 0.5,
     plot: Annotated[Path | None, typer.Option(help="PNG to write: the confusion matrix.")] = None,
+    budget: BudgetOption = None,
+    strict: StrictOption = False,
+    write_budget: WriteBudgetOption = None,
+    margin: MarginOption = 5.0,
+    junit: JunitOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Run a bundle in every interpreter. Exit code 1 if int8 loses too much or TFLM differs from the reference."""
+    """Run a bundle in every interpreter. Exit code 1 if a check fails or a budget is exceeded."""
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.files import write_file
-    from kws_edge.reports.tables import accuracy_table, check_table, confusion_table, parity_table
+    from kws_edge.reports.budgets import verdict_table
+    from kws_edge.reports.junit import cases, junit_xml
+    from kws_edge.reports.tables import (
+        accuracy_table,
+        check_table,
+        confusion_table,
+        disagreement_lines,
+        parity_table,
+    )
     from kws_edge.verification.verify import verify as run
 
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
+    limits = read_requested(budget, strict=strict, write_budget=write_budget)
     # TensorFlow's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     source = read_bundle(bundle)
@@ -56,16 +81,28 @@ def verify(
         from kws_edge.reports.plots import confusion_png
 
         write_file(plot, confusion_png(measured, result.device))
+    measurements = measurements_of(limits, result, None)
+    verdict = judged(limits, measurements, strict=strict) if limits else None
+    if write_budget is not None:
+        write_measured(write_budget, measurements, margin)
+    if junit is not None:
+        write_file(junit, junit_xml(cases(result.checks, verdict), source.path.name))
+    passed = result.passed and (verdict is None or verdict.passed)
     if as_json:
-        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        report = {**result.to_json(), "budget": verdict.to_json() if verdict else None, "passed": passed}
+        print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         print(f"{source.path} on {result.clips} clips of {corpus.folder} ({split.value})\n")
         print(accuracy_table(result), parity_table(result), sep="\n\n", end="\n\n")
+        if result.disagreements:
+            print(disagreement_lines(result), end="\n\n")
         print(f"{result.device}:", confusion_table(measured), sep="\n", end="\n\n")
         if result.arena:
             print(f"TFLM's arena: {result.arena.measured_bytes:,} bytes, and {result.arena.margin_bytes:,} of margin\n")
         print(check_table(result.checks))
+        if verdict is not None:
+            print("", verdict_table(verdict), sep="\n")
         if corpus.content_hash != source.provenance.data_hash:
             print("\nThese are not the recordings, or not the splits, that the bundle was trained on.")
-    if not result.passed:
+    if not passed:
         raise typer.Exit(CHECK_FAILED)

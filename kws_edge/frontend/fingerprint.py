@@ -30,7 +30,7 @@ def _glide(length: int) -> NDArray[np.int64]:
     """A triangle wave that rises, in bursts of growing loudness."""
     position = np.arange(length, dtype=np.int64)
     phase = np.cumsum(_LOWEST_STEP + _STEP_GROWTH * position) & 0xFFFF
-    triangle = np.abs(phase - 0x8000) - 0x4000
+    triangle: NDArray[np.int64] = np.abs(phase - 0x8000) - 0x4000
     return triangle * (1 + (position >> 9 & 7)) // 8
 
 
@@ -39,5 +39,5 @@ def _noise(length: int) -> NDArray[np.int64]:
     value = np.arange(1, length + 1, dtype=np.uint32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         value = (value ^ value >> np.uint32(shift)) * np.uint32(factor)
-    samples = (value >> np.uint32(16)).astype(np.int64) - 0x8000
+    samples: NDArray[np.int64] = (value >> np.uint32(16)).astype(np.int64) - 0x8000
     return samples >> 8 * np.arange(length, dtype=np.int64) // length

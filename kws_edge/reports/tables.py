@@ -5,7 +5,8 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from kws_edge.verification.accuracy import Accuracy
-from kws_edge.verification.verify import Check, Verification
+from kws_edge.verification.checks import Check
+from kws_edge.verification.verify import Verification
 
 
 def accuracy_table(verification: Verification) -> str:
@@ -43,13 +44,24 @@ def confusion_table(measured: Accuracy) -> str:
 
 
 def check_table(checks: tuple[Check, ...]) -> str:
-    """One row per check: what was measured, its limit, and whether it holds."""
+    """One row per check: what was measured, its limit, whether it holds; below, what is to be said of some."""
     words = {True: "passed", False: "FAILED", None: "not made"}
     rows = [
         [check.name, "" if check.measured is None else f"{check.measured:g}", f"{check.limit:g}", words[check.passed]]
         for check in checks
     ]
-    return tabulate(rows, headers=["check", "measured", "limit", ""], disable_numparse=True)
+    table = tabulate(rows, headers=["check", "measured", "limit", ""], disable_numparse=True)
+    return "\n".join([table, *(f"\n{check.name}: {check.detail}" for check in checks if check.detail)])
+
+
+def disagreement_lines(verification: Verification, *, most: int = 5) -> str:
+    """For each interpreter that labels clips otherwise than the device's: how many, and the names of some."""
+    lines = []
+    for name, clips in verification.disagreements.items():
+        if clips:
+            shown = ", ".join(clips[:most]) + (", ..." if len(clips) > most else "")
+            lines.append(f"{len(clips)} of {verification.clips} clips get another label from {name}: {shown}")
+    return "\n".join(lines)
 
 
 def _percent(share: float | None) -> str:

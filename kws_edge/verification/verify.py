@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kws_edge.bundle import INT8_MODEL, Bundle
 from kws_edge.corpus import Corpus
@@ -18,31 +17,23 @@ from kws_edge.frontend import features as compute_features
 from kws_edge.runtime import Values
 from kws_edge.tflite_file import summarize
 from kws_edge.verification.accuracy import Accuracy, measure_accuracy, predicted_labels
-from kws_edge.verification.interpreters import (
-    LITERT_FLOAT,
-    LITERT_REFERENCE,
-    TFLM,
-    Runnable,
-    candidates,
-    dequantized,
+from kws_edge.verification.checks import (
+    Check,
+    check_distinct,
+    check_drop,
+    check_engine,
+    check_equality,
+    check_frontend,
+    check_grids,
+    check_specification,
+    device_of,
 )
+from kws_edge.verification.interpreters import TFLM, Runnable, candidates, dequantized
 from kws_edge.verification.memory import ArenaMeasurement, measure_memory
 from kws_edge.verification.parity import Parity, measure_parity
 
 # clips between two calls of `progress`
 _BATCH = 32
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that must hold before a bundle may go to a device."""
-
-    name: str
-    # None if what it compares is not installed here
-    passed: bool | None
-    measured: float | None
-    # the largest `measured` that passes; for `distinct_outputs`, the smallest
-    limit: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +51,8 @@ class Verification:
     absent: dict[str, str]
     # every ordered pair of different interpreters
     parity: dict[tuple[str, str], Parity]
+    # interpreter to the names of the clips that get another label from it than from the device's
+    disagreements: dict[str, tuple[str, ...]]
     # None where TFLM is not installed
     arena: ArenaMeasurement | None
     checks: tuple[Check, ...]
@@ -67,7 +60,7 @@ class Verification:
     @property
     def device(self) -> str:
         """The interpreter that stands for the device: TFLM, or LiteRT's reference kernels where TFLM is absent."""
-        return _device(self.interpreters)
+        return device_of(self.interpreters)
 
     @property
     def passed(self) -> bool:
@@ -98,6 +91,7 @@ class Verification:
             "agreement": self._by_pair(lambda parity: parity.label_agreement),
             "lsb": self._by_pair(lambda parity: parity.largest_lsb),
             "different_outputs": self._by_pair(lambda parity: parity.different_outputs),
+            "disagreements": {name: list(clips) for name, clips in self.disagreements.items()},
             "arena_bytes": self.arena.measured_bytes if self.arena else None,
             "arena_margin_bytes": self.arena.margin_bytes if self.arena else None,
             "checks": [asdict(check) for check in self.checks],
@@ -153,11 +147,16 @@ def verify(
         interpreters=accuracy,
         absent={c.name: c.absence for c in all_candidates if c.absence is not None},
         parity=parity,
+        disagreements=_disagreements(outputs, chosen.names),
         arena=measure_memory(bundle.int8_model) if TFLM in outputs else None,
         checks=(
-            _check_drop(accuracy, max_drop_points),
-            _check_equality(parity),
-            _check_distinct(outputs, quantized, len(bundle.labels)),
+            check_drop(accuracy, max_drop_points),
+            check_equality(parity),
+            check_engine(parity, outputs),
+            check_distinct(outputs, quantized, len(bundle.labels)),
+            check_frontend(bundle),
+            check_specification(bundle, chosen.clips),
+            check_grids(bundle),
         ),
     )
 
@@ -174,32 +173,13 @@ def _run(
     return np.concatenate(parts)
 
 
-def _device(interpreters: Iterable[str]) -> str:
-    return TFLM if TFLM in interpreters else LITERT_REFERENCE
-
-
-def _check_drop(accuracy: dict[str, Accuracy], max_drop_points: float) -> Check:
-    device, real = accuracy.get(_device(accuracy)), accuracy.get(LITERT_FLOAT)
-    if device is None or real is None:
-        return Check("int8_drop_points", None, None, max_drop_points)
-    # counted in clips first, so that a drop of exactly the limit passes
-    lost = int(np.trace(real.confusion)) - int(np.trace(device.confusion))
-    drop_points = 100 * lost / int(device.confusion.sum())
-    return Check("int8_drop_points", drop_points <= max_drop_points, drop_points, max_drop_points)
-
-
-def _check_equality(parity: dict[tuple[str, str], Parity]) -> Check:
-    pair = parity.get((TFLM, LITERT_REFERENCE))
-    if pair is None:
-        return Check("tflm_differs_from_reference", None, None, 0)
-    return Check("tflm_differs_from_reference", pair.different_outputs == 0, pair.different_outputs, 0)
-
-
-def _check_distinct(outputs: dict[str, Values], inputs: NDArray[np.int8], labels: int) -> Check:
-    """A model that answers everything alike would pass every comparison and prove nothing."""
-    device = outputs.get(_device(outputs))
-    least = min(labels, len(np.unique(inputs.reshape(len(inputs), -1), axis=0)))
+def _disagreements(outputs: dict[str, Values], names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    device = outputs.get(device_of(outputs))
     if device is None:
-        return Check("distinct_outputs", None, None, least)
-    distinct = len(np.unique(device, axis=0))
-    return Check("distinct_outputs", distinct >= least, distinct, least)
+        return {}
+    expected = predicted_labels(device)
+    return {
+        name: tuple(names[clip] for clip in np.flatnonzero(predicted_labels(values) != expected))
+        for name, values in outputs.items()
+        if values is not device
+    }

@@ -15,8 +15,10 @@ from kws_edge.corpus import Corpus
 from kws_edge.errors import CorpusError
 from kws_edge.frontend import features
 from kws_edge.runtime import available_interpreters, open_interpreter
+from kws_edge.verification.checks import check_distinct, check_equality
+from kws_edge.verification.interpreters import AOT
 from kws_edge.verification.parity import Parity
-from kws_edge.verification.verify import Verification, _check_distinct, _check_equality, verify
+from kws_edge.verification.verify import Verification, verify
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verify.md"
 NO_TFLM = available_interpreters()["tflm"]
@@ -39,12 +41,16 @@ class TestSoundBundle:
         assert {check.name: check.passed for check in verification.checks} == {
             "int8_drop_points": True,
             "tflm_differs_from_reference": None if NO_TFLM else True,
+            "aot_differs_from_tflm": True,
             "distinct_outputs": True,
+            "frontend_changed": True,
+            "frontend_differs_from_specification": True,
+            "layers_on_another_grid": True,
         }
         assert verification.passed
 
     def test_every_interpreter_ran_or_is_absent_with_a_reason(self, verification: Verification) -> None:
-        expected = {"keras_float", "keras_qat", "litert_float", *available_interpreters()}
+        expected = {"keras_float", "keras_qat", "litert_float", AOT, *available_interpreters()}
         assert set(verification.interpreters) | set(verification.absent) == expected
         assert not set(verification.interpreters) & set(verification.absent)
         assert all(verification.absent.values())
@@ -112,14 +118,14 @@ def test_an_empty_split_is_named(trained_bundle: Bundle, tones: Corpus) -> None:
 
 def test_a_single_differing_output_fails_the_equality_check() -> None:
     equal, unequal = Parity(1.0, 0, 0), Parity(1.0, 1, 1)
-    assert _check_equality({("tflm", "litert_reference"): equal}).passed is True
-    assert _check_equality({("tflm", "litert_reference"): unequal}).passed is False
-    assert _check_equality({}).passed is None
+    assert check_equality({("tflm", "litert_reference"): equal}).passed is True
+    assert check_equality({("tflm", "litert_reference"): unequal}).passed is False
+    assert check_equality({}).passed is None
 
 
 def test_a_model_that_answers_everything_alike_fails() -> None:
     inputs = np.arange(60, dtype=np.int8).reshape(10, 3, 2)
     varied = np.arange(30, dtype=np.int8).reshape(10, 3)
-    assert _check_distinct({"tflm": varied}, inputs, labels=3).passed is True
-    assert _check_distinct({"tflm": np.zeros_like(varied)}, inputs, labels=3).passed is False
-    assert _check_distinct({"tflm": np.zeros_like(varied)}, np.zeros_like(inputs), labels=3).passed is True
+    assert check_distinct({"tflm": varied}, inputs, labels=3).passed is True
+    assert check_distinct({"tflm": np.zeros_like(varied)}, inputs, labels=3).passed is False
+    assert check_distinct({"tflm": np.zeros_like(varied)}, np.zeros_like(inputs), labels=3).passed is True

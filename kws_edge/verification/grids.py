@@ -1,0 +1,69 @@
+"""Whether every activation of the int8 model lies on the grid that training settled on."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws_edge.bundle import Bundle
+from kws_edge.runtime.operators import operators
+
+# float32's rounding in TensorFlow and in the converter; a step that is really another differs by far more
+_TOLERANCE = 1e-4
+_PREFIX = "quantized/"
+_LOW, _HIGH = "/range/minimum", "/range/maximum"
+
+
+@dataclass(frozen=True)
+class GridDeparture:
+    """A layer whose output is not quantized as it was in training."""
+
+    layer: str
+    # real value of one step in training and in the int8 model
+    trained_scale: float
+    model_scale: float
+    # the integer that stands for 0.0, likewise
+    trained_zero_point: int
+    model_zero_point: int
+
+    def __str__(self) -> str:
+        trained = f"{self.trained_scale:.6g}, zero point {self.trained_zero_point}"
+        return (
+            f"{self.layer} was trained with int8 steps of {trained}; the int8 model has {self.model_scale:.6g}, "
+            f"zero point {self.model_zero_point}: a fake quantization was dropped or another one converted"
+        )
+
+
+def grid_departures(bundle: Bundle) -> tuple[GridDeparture, ...]:
+    """The layers whose output in the int8 model is on another grid than the trained range says, in order.
+
+    A range [minimum, maximum] becomes a step of (maximum - minimum) / 255 and the nearest zero point (Jacob et al.
+    2018, arXiv:1712.05877, section 3). Layers without a range of their own, such as a pool, keep that of their input
+    and are not looked at. Needs no TensorFlow.
+    """
+    ranges = _ranges(bundle.weights)
+    found = []
+    for info in operators(bundle.int8_model):
+        span = ranges.get(info.name)
+        if span is None:
+            continue
+        low, high = span
+        scale = (high - low) / 255
+        zero_point = -128 - round(low / scale)
+        same_scale = math.isclose(scale, info.output.scale, rel_tol=_TOLERANCE)
+        if not same_scale or zero_point != info.output.zero_point:
+            found.append(GridDeparture(info.name, scale, info.output.scale, zero_point, info.output.zero_point))
+    return tuple(found)
+
+
+def _ranges(weights: bytes) -> dict[str, tuple[float, float]]:
+    with np.load(io.BytesIO(weights)) as archive:
+        keys = [key for key in archive.files if key.startswith(_PREFIX) and key.endswith(_HIGH)]
+        names = [key[len(_PREFIX) : -len(_HIGH)] for key in keys]
+        return {
+            name: (float(archive[f"{_PREFIX}{name}{_LOW}"]), float(archive[f"{_PREFIX}{name}{_HIGH}"]))
+            for name in names
+        }

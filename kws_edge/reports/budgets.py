@@ -13,7 +13,8 @@ _ALIGNED = ("left", "right", "right", "left", "left")
 def verdict_table(verdict: Verdict) -> str:
     """One row per line of the budget: measured, limit, verdict, and how it was measured or what is wrong."""
     rows = [
-        [line.name, _number(line.measured), _number(line.limit), _word(line), line.detail] for line in verdict.lines
+        [line.name, _number(line.measured), _number(line.limit), _WORDS[line.verdict], line.detail]
+        for line in verdict.lines
     ]
     title = verdict.source + (f" ({verdict.board})" if verdict.board else "")
     table = tabulate(rows, headers=["budget", "measured", "limit", "", ""], disable_numparse=True, colalign=_ALIGNED)

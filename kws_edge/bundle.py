@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
@@ -65,6 +65,8 @@ class Provenance:
     time: str
     # distribution name to version, of whatever can change a number
     versions: Mapping[str, str]
+    # when the detection settings were calibrated (UTC, ISO 8601), and by which command line; None if they never were
+    calibration: str | None = None
 
     @classmethod
     def of_this_run(cls, *, seed: int, data_hash: str, command: str) -> Provenance:
@@ -188,6 +190,34 @@ def write_bundle(path: Path, contents: BundleContents) -> Bundle:
         )
         (folder / MANIFEST).write_text(text, encoding="utf-8")
     return read_bundle(path)
+
+
+def write_calibrated(
+    path: Path, bundle: Bundle, detection: DetectionSettings, *, command: str, measured: Mapping[str, Any]
+) -> Bundle:
+    """Write `bundle` with other detection settings to `path`, which may be its own, and return what was written.
+
+    `command` is the command line that chose them, `measured` becomes the metrics' entry "detection". All else stays as
+    it was, byte for byte. The folder appears whole or not at all. Raises as `write_bundle` does.
+    """
+    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    contents = BundleContents(
+        quantization_aware=bundle.quantization_aware,
+        features=bundle.features,
+        corpus=bundle.corpus,
+        augmentation=bundle.augmentation,
+        model=bundle.model,
+        training=bundle.training,
+        detection=detection,
+        provenance=replace(bundle.provenance, calibration=f"{time} {command}"),
+        int8_model=bundle.int8_model,
+        float_model=bundle.float_model,
+        weights=bundle.weights,
+        metrics={**bundle.metrics, "detection": dict(measured)},
+        history_csv=bundle.files[HISTORY].decode(),
+        history_png=bundle.files[HISTORY_PLOT],
+    )
+    return write_bundle(path, contents)
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kws_edge.bundle import FILES, MANIFEST, BundleContents, Provenance, read_bundle, write_bundle
+from kws_edge.bundle import FILES, MANIFEST, BundleContents, Provenance, read_bundle, write_bundle, write_calibrated
 from kws_edge.errors import BundleError, StorageError
 from kws_edge.spec import (
     AugmentationSettings,
@@ -55,6 +55,19 @@ def test_the_same_contents_make_the_same_bytes(tmp_path: Path, contents: BundleC
     first, second = write_bundle(tmp_path / "a", contents), write_bundle(tmp_path / "b", contents)
     for name in (MANIFEST, *FILES):
         assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name
+
+
+def test_calibrating_changes_the_detection_settings_and_says_so(tmp_path: Path, contents: BundleContents) -> None:
+    before = write_bundle(tmp_path / "b", contents)
+    chosen = DetectionSettings(threshold=0.8, thresholds={"halt": 0.9}, refractory_ms=700)
+    after = write_calibrated(before.path, before, chosen, command="kws-edge calibrate b", measured={"hours": 2.0})
+    assert after.detection == chosen
+    assert after.metrics == {**before.metrics, "detection": {"hours": 2.0}}
+    assert after.provenance.calibration is not None and after.provenance.calibration.endswith("kws-edge calibrate b")
+    assert dataclasses.replace(after.provenance, calibration=None) == before.provenance
+    untouched = set(FILES) - {"spec.toml", "metrics.json"}
+    assert {name: after.files[name] for name in untouched} == {name: before.files[name] for name in untouched}
+    assert read_bundle(before.path) == after
 
 
 @pytest.mark.parametrize("name", [MANIFEST, *FILES])

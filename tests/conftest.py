@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from peers.cmsis_nn_sources import CmsisNnSources
+
     from kws_edge.bundle import Bundle
     from kws_edge.corpus import Corpus
 
 STRICT = os.environ.get("KWS_EDGE_STRICT") == "1"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 REAL_SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech_commands"
 
 
@@ -61,6 +65,21 @@ def package() -> Callable[[str, str], None]:
             absent(module, install)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def cmsis_nn() -> CmsisNnSources:
+    """CMSIS-NN's own sources, which pip downloads at first use; they are nobody's to commit here."""
+    sys.path.append(str(BENCHMARKS))
+    from peers.cmsis_nn_sources import PACKAGE, cmsis_nn_sources
+
+    from kws_edge.errors import DependencyError
+
+    try:
+        return cmsis_nn_sources()
+    except DependencyError:
+        absent(f"CMSIS-NN ({PACKAGE.name} {PACKAGE.version})", "its sources need a network once")
+        raise
 
 
 @pytest.fixture(scope="session")

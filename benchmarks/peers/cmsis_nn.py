@@ -1,4 +1,4 @@
-"""CMSIS-NN's kernels on the layers of a network: sources from PyPI's bakenn, which vendors release 4.0.0.
+"""CMSIS-NN's kernels on the layers of a network.
 
 Each layer is one function of a generated program: CMSIS-NN's public wrapper, the network's own weights, and the output
 of the layer before as its input. The last output must be the one that our engine computes.
@@ -17,10 +17,8 @@ from firmware_export.codegen import ir
 from firmware_export.codegen.lower_convolution import scaling
 from firmware_export.targets.qemu import build, run
 from kws_edge.errors import FirmwareError
-from peers.packages import Package, sources_of
+from peers.cmsis_nn_sources import cmsis_nn_sources
 
-PACKAGE = Package("bakenn", "1.0.0", "cbd4d1db9658d61822faa83ce407ebbba285f776d3f1eda4eb4a3085a11655a1")
-_VENDOR = Path("src/bakenn/backend/cmsis_nn/vendor")
 _LAYERS = (ir.Conv2D, ir.DepthwiseConv2D, ir.FullyConnected, ir.Pool2D)
 _SCRATCH_BYTES = 16384
 
@@ -129,7 +127,7 @@ def layer_costs(
 
     Raises FirmwareError when the output is not `expected`.
     """
-    vendor = sources_of(PACKAGE) / _VENDOR
+    peer = cmsis_nn_sources()
     layers = layers_of(network)
     most = max(tensor.elements for layer in layers for tensor in (*ir.reads(layer), *ir.writes(layer)))
     text = _HEAD.format(most_bytes=most, scratch_bytes=_SCRATCH_BYTES)
@@ -143,9 +141,7 @@ def layer_costs(
     program = folder / "cmsis_nn_layers.c"
     program.write_text(text)
     (folder / "cmsis_nn_input").write_bytes(values.tobytes())
-    sources = sorted((vendor / "cmsis_nn" / "Source").rglob("*.c"))
-    include = [vendor / "cmsis_nn" / "Include", vendor / "cmsis_core" / "Include"]
-    elf = build([*sources, program], cpu, folder / "cmsis_nn.elf", include=include)
+    elf = build([*peer.files, program], cpu, folder / "cmsis_nn.elf", include=peer.include)
     names = [f"layer_{number}" for number in range(len(layers))]
     result = run(elf, inputs=[folder / "cmsis_nn_input"], count=names)
     if result.exit_code or result.output != expected.tobytes():

@@ -73,3 +73,4 @@ class Call:
     scratch_bytes: int = 0
     sharing: Mapping[int, Sharing] = field(default_factory=dict)  # by position in `inputs`
     multiply_accumulates: int = 0  # of the kernel's inner loop, for reports
+    can_fail: bool = False  # the function returns 0, or something else when it computed nothing

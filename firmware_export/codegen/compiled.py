@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_export.codegen.emit import Origin, emit
+from firmware_export.codegen.emit import Origin, Planned, emit
 from firmware_export.codegen.importer import import_network
 from firmware_export.codegen.ir import Network
 from firmware_export.codegen.lowering import Program, lower
@@ -15,6 +15,7 @@ from kws_edge import __version__
 
 CORE = Path(__file__).parents[1] / "core"
 KERNEL_HEADERS = (
+    "kws_cmsis_nn.h",
     "kws_columns.h",
     "kws_depthwise_line.h",
     "kws_kernels.h",
@@ -23,6 +24,7 @@ KERNEL_HEADERS = (
     "kws_simd.h",
 )
 KERNEL_SOURCES = (
+    "kws_cmsis_nn.c",
     "kws_columns.c",
     "kws_conv.c",
     "kws_conv_any.c",
@@ -42,6 +44,10 @@ _SOURCE_OF = {
     "kws_add": "kws_elementwise.c",
     "kws_average_pool": "kws_pool.c",
     "kws_clamp": "kws_lookup.c",
+    "kws_cmsis_nn_average_pool": "kws_cmsis_nn.c",
+    "kws_cmsis_nn_conv": "kws_cmsis_nn.c",
+    "kws_cmsis_nn_depthwise": "kws_cmsis_nn.c",
+    "kws_cmsis_nn_max_pool": "kws_cmsis_nn.c",
     "kws_fill": "kws_copy.c",
     "kws_max_pool": "kws_pool.c",
     "kws_mul": "kws_elementwise.c",
@@ -58,7 +64,8 @@ class CompiledNetwork:
 
     program: Program
     plan: Plan
-    files: dict[str, str]  # kws_network.h and kws_network.c
+    cmsis_nn: Planned  # the same network for builds with -DKWS_USE_CMSIS_NN
+    files: dict[str, str]  # kws_network.h, kws_network.c and kws_network_cmsis_nn.c
 
     @property
     def network(self) -> Network:
@@ -66,13 +73,14 @@ class CompiledNetwork:
 
     @property
     def arena_bytes(self) -> int:
-        """What kws_network_run needs of the caller beside input and output."""
+        """What kws_network_run needs of the caller beside input and output, on our kernels."""
         return self.plan.arena_bytes
 
     @property
     def core_files(self) -> tuple[Path, ...]:
         """The hand-written headers and the kernels that this network calls."""
-        sources = {_SOURCE_OF.get(call.function, f"{call.function}.c") for call in self.program.calls}
+        calls = (*self.program.calls, *self.cmsis_nn.program.calls)
+        sources = {_SOURCE_OF.get(call.function, f"{call.function}.c") for call in calls}
         for source, parts in _PARTS.items():
             if source in sources:
                 sources |= parts
@@ -85,10 +93,14 @@ def compile_network(model: bytes, *, source: str) -> CompiledNetwork:
     The same model gives the same text, always. Raises ExportError for a malformed file, and with the way out for what
     this engine does not compute.
     """
-    program = lower(import_network(model, source), source)
-    memory = plan(program, source)
+    network = import_network(model, source)
+    ours, cmsis_nn = (
+        Planned(program, plan(program, source))
+        for program in (lower(network, source), lower(network, source, cmsis_nn=True))
+    )
     origin = Origin(version=__version__, digest=hashlib.sha256(model).hexdigest())
-    return CompiledNetwork(program=program, plan=memory, files=emit(program, memory, origin))
+    files = emit(ours, cmsis_nn, origin)
+    return CompiledNetwork(program=ours.program, plan=ours.plan, cmsis_nn=cmsis_nn, files=files)
 
 
 def write_network(network: CompiledNetwork, folder: Path) -> None:

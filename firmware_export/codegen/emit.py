@@ -30,12 +30,17 @@ extern "C" {{
 /* int8, {output_shape}, scale {output_scale}, zero point {output_zero} */
 #define KWS_NETWORK_OUTPUT_BYTES {output_bytes}u
 /* activations and scratch memory */
+#ifdef KWS_USE_CMSIS_NN
+#define KWS_NETWORK_ARENA_BYTES {cmsis_nn_arena_bytes}u
+#else
 #define KWS_NETWORK_ARENA_BYTES {arena_bytes}u
+#endif
 
 enum {{
     KWS_NETWORK_OK = 0,
     KWS_NETWORK_NULL = -1,      /* an argument is NULL */
     KWS_NETWORK_UNALIGNED = -2, /* the arena does not start at a multiple of 4 */
+    KWS_NETWORK_CMSIS_NN = -3,  /* with KWS_USE_CMSIS_NN: this CMSIS-NN refuses a layer or needs more scratch memory */
 }};
 
 /* One inference. The three memories must not overlap; input and output may have any alignment. The arena belongs to
@@ -54,15 +59,19 @@ _SOURCE = """\
  * {digest} */
 #include "kws_network.h"
 
+{condition}
+
 #include <stddef.h>
 
-#include "kws_kernels.h"
+{includes}
 
 {constants}
 int kws_network_run(const int8_t *input, int8_t *output, void *arena) {{
 {body}
     return KWS_NETWORK_OK;
 }}
+
+#endif
 """
 
 
@@ -74,13 +83,44 @@ class Origin:
     digest: str  # sha256 of the .tflite file
 
 
-def emit(program: Program, plan: Plan, origin: Origin) -> dict[str, str]:
-    """The generated files by name."""
-    network = program.network
-    writer = _Writer(program, plan)
-    lines = [writer.call(number, call) for number, call in enumerate(program.calls)]
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """Calls, and where their memory lies."""
+
+    program: Program
+    plan: Plan
+
+    @property
+    def arena_bytes(self) -> int:
+        """What the header states: C has no arrays of 0 bytes."""
+        return max(self.plan.arena_bytes, 4)
+
+
+def emit(ours: Planned, cmsis_nn: Planned, origin: Origin) -> dict[str, str]:
+    """The generated files by name: the network on our kernels, and the same on CMSIS-NN's, of which one is compiled."""
+    network = ours.program.network
+    header = _HEADER.format(
+        version=origin.version,
+        digest=origin.digest,
+        arena_bytes=ours.arena_bytes,
+        cmsis_nn_arena_bytes=cmsis_nn.arena_bytes,
+        **_about("input", network.input),
+        **_about("output", network.output),
+    )
+    return {
+        "kws_network.h": header,
+        "kws_network.c": _source(ours, origin, "#ifndef KWS_USE_CMSIS_NN", ("kws_kernels.h",)),
+        "kws_network_cmsis_nn.c": _source(
+            cmsis_nn, origin, "#ifdef KWS_USE_CMSIS_NN", ("kws_cmsis_nn.h", "kws_kernels.h")
+        ),
+    }
+
+
+def _source(planned: Planned, origin: Origin, condition: str, headers: tuple[str, ...]) -> str:
+    writer = _Writer(planned.program, planned.plan)
+    lines = [writer.call(number, call) for number, call in enumerate(planned.program.calls)]
     guards = ["if (input == NULL || output == NULL || arena == NULL) {", "    return KWS_NETWORK_NULL;", "}"]
-    if plan.arena_bytes:
+    if planned.plan.arena_bytes:
         guards = [
             "int8_t *const memory = (int8_t *)arena;",
             *guards,
@@ -88,18 +128,14 @@ def emit(program: Program, plan: Plan, origin: Origin) -> dict[str, str]:
             "    return KWS_NETWORK_UNALIGNED;",
             "}",
         ]
-    body = textwrap.indent("\n".join([*guards, *lines]), "    ")
-    about = {"version": origin.version, "digest": origin.digest}
-    header = _HEADER.format(
-        **about,
-        arena_bytes=max(plan.arena_bytes, 4),
-        **_about("input", network.input),
-        **_about("output", network.output),
+    return _SOURCE.format(
+        version=origin.version,
+        digest=origin.digest,
+        condition=condition,
+        includes="\n".join(f'#include "{name}"' for name in headers),
+        constants="".join(writer.constants).rstrip("\n") + "\n",
+        body=textwrap.indent("\n".join([*guards, *lines]), "    "),
     )
-    return {
-        "kws_network.h": header,
-        "kws_network.c": _SOURCE.format(**about, constants="".join(writer.constants).rstrip("\n") + "\n", body=body),
-    }
 
 
 def _about(role: str, tensor: Tensor) -> dict[str, object]:
@@ -123,6 +159,8 @@ class _Writer:
 
     def call(self, number: int, call: Call) -> str:
         arguments = ", ".join(self._argument(number, call, argument) for argument in call.arguments)
+        if call.can_fail:
+            return f"if ({call.function}({arguments}) != 0) {{\n    return KWS_NETWORK_CMSIS_NN;\n}}"
         return f"{call.function}({arguments});"
 
     def _argument(self, number: int, call: Call, argument: Argument) -> str:

@@ -108,6 +108,7 @@ def core_files(firmware: Firmware) -> dict[str, str]:
             engine=firmware.engine,
             inference_rows=firmware.inference_rows,
             arena_bytes=firmware.arena_bytes,
+            cmsis_nn_arena_bytes=firmware.network.cmsis_nn.arena_bytes if firmware.engine == "aot" else None,
             arena_alignment=firmware.arena_alignment,
         ),
         **golden_files(spec, firmware.detection, firmware.detector, firmware.inference),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from firmware_export.codegen import ir
 from firmware_export.codegen.calls import Array, Call, Struct
+from firmware_export.codegen.lower_cmsis_nn import lower_with_cmsis_nn
 from firmware_export.codegen.lower_convolution import lower_conv, lower_depthwise, lower_fully_connected
 from firmware_export.codegen.lower_data import (
     clamp,
@@ -35,8 +36,11 @@ class Program:
     same_memory: Mapping[ir.Tensor, ir.Tensor]  # every tensor to the one that stands for its memory
 
 
-def lower(network: ir.Network, source: str) -> Program:
-    """Kernel calls for `network`. Raises ExportError when a layer cannot be computed exactly or is absurdly large."""
+def lower(network: ir.Network, source: str, *, cmsis_nn: bool = False) -> Program:
+    """Kernel calls for `network`; with `cmsis_nn` those of CMSIS-NN where it has an exact one.
+
+    Raises ExportError when a layer cannot be computed exactly or is absurdly large.
+    """
     stands_for: dict[ir.Tensor, ir.Tensor] = {}
 
     def root(tensor: ir.Tensor) -> ir.Tensor:
@@ -58,11 +62,12 @@ def lower(network: ir.Network, source: str) -> Program:
                 stands_for[made] = given
             continue
         try:
-            lowered = _lower(operator)
+            other = lower_with_cmsis_nn(operator) if cmsis_nn else None
+            lowered = [other] if other else _lower(operator)
         except ExportError as error:
             raise ExportError(f"{source}: {error}") from error
         constants += sum(_constant_bytes(argument) for call in lowered for argument in call.arguments)
-        if constants > MOST_CONSTANT_BYTES:
+        if constants > MOST_CONSTANT_BYTES and not cmsis_nn:
             raise ExportError(f"{source}: its constants take more than {MOST_CONSTANT_BYTES >> 20} MB")
         calls.extend(lowered)
     if root(network.output) is root(network.input):

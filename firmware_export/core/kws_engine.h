@@ -29,7 +29,8 @@ typedef enum {
   /* the engine cannot run this model: its schema version, an operator that was not registered, its tensors' types or
    * shapes, or an arena that its own memory plan does not fit (engine tflm only) */
   KWS_ERROR_MODEL = -3,
-  /* the engine failed in the middle of an inference (engine tflm only) */
+  /* the engine failed in the middle of an inference (engine tflm), or this CMSIS-NN does not fit what was exported
+   * (engine aot with KWS_USE_CMSIS_NN) */
   KWS_ERROR_INFERENCE = -4,
   /* the spotter was not initialised, or its initialisation failed */
   KWS_ERROR_NOT_READY = -5

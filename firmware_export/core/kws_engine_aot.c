@@ -14,9 +14,12 @@ kws_status kws_engine_init(void *arena) {
 }
 
 kws_status kws_engine_run(const int8_t *features, int8_t *logits, void *arena) {
-  /* the spotter aligned the arena, so a pointer is all that can be wrong */
-  if (kws_network_run(features, logits, arena) != KWS_NETWORK_OK) {
-    return KWS_ERROR_NULL;
+  const int result = kws_network_run(features, logits, arena);
+#ifdef KWS_USE_CMSIS_NN
+  if (result == KWS_NETWORK_CMSIS_NN) {
+    return KWS_ERROR_INFERENCE;
   }
-  return KWS_OK;
+#endif
+  /* the spotter aligned the arena, so a pointer is all that can be wrong */
+  return result == KWS_NETWORK_OK ? KWS_OK : KWS_ERROR_NULL;
 }

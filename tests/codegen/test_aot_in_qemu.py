@@ -45,15 +45,16 @@ int main(void) {{
 """
 
 
-def firmware(networks: list[CompiledNetwork], folder: Path) -> list[Path]:
-    """Sources of one program that runs all `networks` one after the other."""
+def firmware(networks: list[CompiledNetwork], folder: Path, *, cmsis_nn: bool = False) -> list[Path]:
+    """Sources of one program that runs all `networks` one after the other, on our kernels or on CMSIS-NN's."""
     sources = [CORE / name for name in KERNEL_SOURCES]
     for number, network in enumerate(networks):
         place = folder / str(number)
         place.mkdir()
         (place / "kws_network.h").write_text(network.files["kws_network.h"])
         source = place / f"network_{number}.c"
-        source.write_text(f"#define kws_network_run run_{number}\n{network.files['kws_network.c']}")
+        text = network.files["kws_network_cmsis_nn.c" if cmsis_nn else "kws_network.c"]
+        source.write_text(f"#define kws_network_run run_{number}\n{text}")
         sources.append(source)
     names = [f"run_{number}" for number in range(len(networks))]
     main = folder / "main.c"
@@ -63,7 +64,7 @@ def firmware(networks: list[CompiledNetwork], folder: Path) -> list[Path]:
             names=", ".join(names),
             inputs=", ".join(str(one.network.input.elements) for one in networks),
             outputs=", ".join(str(one.network.output.elements) for one in networks),
-            arena=max(one.arena_bytes for one in networks) + 4,
+            arena=max((one.cmsis_nn if cmsis_nn else one).arena_bytes for one in networks) + 4,
             most_input=max(one.network.input.elements for one in networks),
             most_output=max(one.network.output.elements for one in networks),
             count=len(networks),

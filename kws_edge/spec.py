@@ -284,6 +284,8 @@ class TrainingSettings:
     label_smoothing: float = 0.1
     # how far scarce labels are drawn more often: 0 as they come, 1 all labels equally often
     class_balance: float = 0.5
+    # synthesized clips added for each recorded one, scarce labels first; 0 adds none
+    synth_share: float = 0.0
     # alpha of the Beta distribution that mixes pairs of clips and their labels; 0 mixes none
     mixup: float = 0.0
     # weight of the teachers' answers in the loss, the labels have the rest; nothing without `train --teacher`
@@ -307,6 +309,7 @@ class TrainingSettings:
             require(0 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}; use above 0 to 1")
         for name in ("label_smoothing", "weight_average"):
             require(0 <= getattr(self, name) < 1, f"{name} = {getattr(self, name)}; use 0 to below 1")
+        require(0 <= self.synth_share <= 10, f"synth_share = {self.synth_share}; use 0 to 10")
         require(0 <= self.mixup <= 10, f"mixup = {self.mixup}; use 0 to 10")
         require(0 <= self.distillation <= 1, f"distillation = {self.distillation}; use 0 to 1")
         require(0 < self.temperature <= 100, f"temperature = {self.temperature}; use above 0 to 100")

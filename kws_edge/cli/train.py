@@ -52,6 +52,9 @@ def train(
     trim: Annotated[
         bool | None, typer.Option("--trim", help="Cut the silence around the speech of training clips.")
     ] = None,
+    synth_share: Annotated[
+        float | None, typer.Option(help="Synthesized clips added for each recorded one, scarce words first.")
+    ] = None,
     sample_rate: Annotated[int | None, typer.Option(help="Hz; 8000 is what everything is tuned for.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training of OUTPUT.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw the interrupted training of OUTPUT away.")] = False,
@@ -74,6 +77,7 @@ def train(
             "qat_epochs": qat_epochs,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
+            "synth_share": synth_share,
             "seed": seed,
         },
         "model": {"arch": arch, "options": dict(map(_option, option)) if option else None},

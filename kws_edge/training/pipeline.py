@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kws_edge.bundle import Bundle, BundleContents, Provenance, write_bundle
 from kws_edge.conversion import convert_float, convert_int8
 from kws_edge.corpus import Corpus, Split
+from kws_edge.corpus.enrichment import enriched
 from kws_edge.errors import BundleError
 from kws_edge.frontend import features
 from kws_edge.frontend.fingerprint import features_fingerprint
@@ -56,6 +57,8 @@ def train(
     if settings.normalize:
         say("measuring the features")
         spec = spec.normalized(*column_statistics(corpus.split("train"), spec))
+    if settings.synth_share:
+        say("adding synthesized voices")
     session = _Session(corpus, request, spec, state, state_path, report, teachers)
     try:
         session.network("float")  # a network that cannot be built and an output that cannot be written are found
@@ -99,7 +102,8 @@ class _Session:
     ) -> None:
         self.corpus, self.request, self.spec = corpus, request, spec
         self.state, self.state_path, self.report = state, state_path, report
-        training = corpus.split("train")
+        share = request.training.synth_share
+        training = enriched(corpus, share) if share else corpus.split("train")
         self.teachers = teachers
         self.feed = Feed(
             training,

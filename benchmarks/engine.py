@@ -17,15 +17,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from peers.cmsis_nn import layer_costs, layers_of
 from peers.cmsis_nn_sources import cmsis_nn_sources
 from tabulate import tabulate
 
 from firmware_export.codegen import ir
-from firmware_export.codegen.compiled import compile_network
+from firmware_export.codegen.compiled import CompiledNetwork, compile_network
 from firmware_export.codegen.host import HostNetwork
+from firmware_export.targets.qemu import build, run
 from firmware_export.trial.network import calls_by_operator, try_network
-from kws_edge.errors import KwsEdgeError
+from kws_edge.errors import FirmwareError, KwsEdgeError
 
 PEER_CORE = "cortex-m4"
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
@@ -59,7 +61,7 @@ def model_of(path: Path | None) -> bytes:
 def on_cmsis_nn(
     network: CompiledNetwork, values: npt.NDArray[np.int8], expected: npt.NDArray[np.int8], cpu: str, folder: Path
 ) -> int:
-    """Instructions of kws_network_run in the folder that `on_core` wrote, built with -DKWS_USE_CMSIS_NN."""
+    """Instructions of kws_network_run in the folder that `try_network` wrote, built with -DKWS_USE_CMSIS_NN."""
     peer = cmsis_nn_sources()
     sources = [*sorted(folder.glob("*.c")), *peer.files]
     include = [folder, *peer.include]
@@ -122,8 +124,8 @@ def main() -> int:
     heads = ["core", "instructions", "per MAC", "with KWS_USE_CMSIS_NN", "stack B", "kernels' code B"]
     print(tabulate(table, heads, floatfmt=".2f", tablefmt="github"))
     print(
-        f"\narena {network.arena_bytes} B, with KWS_USE_CMSIS_NN {network.cmsis_nn.arena_bytes} B; weights and biases {parameter_bytes(network.network)} B, "
-        f"other constants and calls {extra} B of flash"
+        f"\narena {network.arena_bytes} B, with KWS_USE_CMSIS_NN {network.cmsis_nn.arena_bytes} B; "
+        f"weights and biases {parameter_bytes(network.network)} B, other constants and calls {extra} B of flash"
     )
     if arguments.json:
         document = {

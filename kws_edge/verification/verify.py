@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kws_edge.bundle import INT8_MODEL, Bundle
 from kws_edge.corpus import Corpus
@@ -28,7 +29,8 @@ from kws_edge.verification.checks import (
     check_specification,
     device_of,
 )
-from kws_edge.verification.interpreters import TFLM, Runnable, candidates, dequantized
+from kws_edge.verification.interpreters import AOT, LITERT_REFERENCE, TFLM, Runnable, candidates, dequantized
+from kws_edge.verification.layer_parity import first_departure
 from kws_edge.verification.memory import ArenaMeasurement, measure_memory
 from kws_edge.verification.parity import Parity, measure_parity
 
@@ -151,8 +153,8 @@ def verify(
         arena=measure_memory(bundle.int8_model) if TFLM in outputs else None,
         checks=(
             check_drop(accuracy, max_drop_points),
-            check_equality(parity),
-            check_engine(parity, outputs),
+            _explained(check_equality(parity), bundle, LITERT_REFERENCE, outputs, quantized),
+            _explained(check_engine(parity, outputs), bundle, AOT, outputs, quantized),
             check_distinct(outputs, quantized, len(bundle.labels)),
             check_frontend(bundle),
             check_specification(bundle, chosen.clips),
@@ -171,6 +173,19 @@ def _run(
         if progress is not None:
             progress(before + min(start + _BATCH, len(inputs)), total)
     return np.concatenate(parts)
+
+
+def _explained(
+    check: Check, bundle: Bundle, interpreter: str, outputs: dict[str, Values], inputs: NDArray[np.int8]
+) -> Check:
+    """`check`, and if it failed the layer in which `interpreter` parts from the device's."""
+    if check.passed is not False:
+        return check
+    device = device_of(outputs)
+    different = np.flatnonzero((outputs[interpreter] != outputs[device]).any(axis=1))
+    layer = first_departure(bundle, interpreter, device, inputs[different[:_BATCH]])
+    where = f"{interpreter} parts from {device} in layer {layer}" if layer else f"no layer alone differs on {device}"
+    return replace(check, detail=f"{len(different)} clips differ; {where}")
 
 
 def _disagreements(outputs: dict[str, Values], names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,9 @@ import typer
 
 from kws_edge import __version__
 from kws_edge.cli import data
+from kws_edge.cli.calibrate import calibrate
 from kws_edge.cli.export import export
+from kws_edge.cli.models import models
 from kws_edge.cli.run import run
 from kws_edge.cli.show import show
 from kws_edge.cli.train import train
@@ -38,8 +40,10 @@ def _options(
 
 
 app.add_typer(data.app, name="data")
+app.command()(models)
 app.command()(train)
 app.command()(show)
 app.command()(export)
 app.command()(run)
 app.command()(verify)
+app.command()(calibrate)

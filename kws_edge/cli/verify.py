@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption, open_stream, run_on_stream
 from kws_edge.cli.verify_budget import (
     BudgetOption,
     JunitOption,
@@ -23,7 +25,7 @@ from kws_edge.cli.verify_budget import (
     read_requested,
     write_measured,
 )
-from kws_edge.errors import DependencyError
+from kws_edge.errors import DependencyError, SettingsError
 
 
 class SplitName(str, Enum):
@@ -49,6 +51,13 @@ def verify(
     write_budget: WriteBudgetOption = None,
     margin: MarginOption = 5.0,
     junit: JunitOption = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Listen to a long stream too, made of the split: false accepts an hour.")
+    ] = False,
+    hours: HoursOption = 1.0,
+    negatives: NegativesOption = None,
+    stream_seed: StreamSeedOption = 0,
+    det_plot: Annotated[Path | None, typer.Option(help="PNG to write: the stream's DET curve.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run a bundle in every interpreter. Exit code 1 if a check fails or a budget is exceeded."""
@@ -57,6 +66,7 @@ def verify(
     from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.files import write_file
     from kws_edge.reports.budgets import verdict_table
+    from kws_edge.reports.detection import det_png, stream_text
     from kws_edge.reports.junit import cases, junit_xml
     from kws_edge.reports.tables import (
         accuracy_table,
@@ -65,10 +75,13 @@ def verify(
         disagreement_lines,
         parity_table,
     )
+    from kws_edge.verification.stream_verification import verify_stream
     from kws_edge.verification.verify import verify as run
 
-    if plot is not None and importlib.util.find_spec("matplotlib") is None:
-        raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
+    if (plot is not None or det_plot is not None) and importlib.util.find_spec("matplotlib") is None:
+        raise DependencyError("--plot and --det-plot need matplotlib: pip install 'kws-edge[train]'")
+    if not stream and (negatives is not None or det_plot is not None):
+        raise SettingsError("--negatives and --det-plot are about a stream: add --stream")
     limits = read_requested(budget, strict=strict, write_budget=write_budget)
     # TensorFlow's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -81,7 +94,14 @@ def verify(
         from kws_edge.reports.plots import confusion_png
 
         write_file(plot, confusion_png(measured, result.device))
-    measurements = measurements_of(limits, result, None)
+    heard = None
+    if stream:
+        made = open_stream(corpus, split.value, hours=hours, seed=stream_seed, negatives=negatives)
+        heard = verify_stream(source, made, run_on_stream(source, made, with_firmware=True))
+        result = replace(result, checks=(*result.checks, heard.check))
+        if det_plot is not None:
+            write_file(det_plot, det_png({"one threshold": heard.det}, {"the bundle's": heard.point}, source.path.name))
+    measurements = measurements_of(limits, result, heard.outcome if heard else None)
     verdict = judged(limits, measurements, strict=strict) if limits else None
     if write_budget is not None:
         write_measured(write_budget, measurements, margin)
@@ -89,7 +109,8 @@ def verify(
         write_file(junit, junit_xml(cases(result.checks, verdict), source.path.name))
     passed = result.passed and (verdict is None or verdict.passed)
     if as_json:
-        report = {**result.to_json(), "budget": verdict.to_json() if verdict else None, "passed": passed}
+        report = {**result.to_json(), "stream": heard.to_json() if heard else None}
+        report |= {"budget": verdict.to_json() if verdict else None, "passed": passed}
         print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         print(f"{source.path} on {result.clips} clips of {corpus.folder} ({split.value})\n")
@@ -99,6 +120,8 @@ def verify(
         print(f"{result.device}:", confusion_table(measured), sep="\n", end="\n\n")
         if result.arena:
             print(f"TFLM's arena: {result.arena.measured_bytes:,} bytes, and {result.arena.margin_bytes:,} of margin\n")
+        if heard is not None:
+            print(stream_text(heard), end="\n\n")
         print(check_table(result.checks))
         if verdict is not None:
             print("", verdict_table(verdict), sep="\n")

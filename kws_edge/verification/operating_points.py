@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from kws_edge.detection import NEVER, Detection, DetectorTables, detector_tables, end_sample, probabilities
 from kws_edge.settings import to_mapping
-from kws_edge.spec import DetectionSettings, FeatureSpec
+from kws_edge.spec import SILENCE, UNKNOWN, DetectionSettings, FeatureSpec
 from kws_edge.verification.detection import HeardWord, Judge, StreamOutcome
 
 
@@ -56,7 +56,7 @@ class Sweep:
         self._spec = spec
         self._scale = output_scale
         self._probabilities: npt.NDArray[np.int64] | None = None
-        self._sums = lru_cache(maxsize=4)(self._smoothed)
+        self._sums = lru_cache(maxsize=2)(self._smoothed)
 
     def tables(self, settings: DetectionSettings) -> DetectorTables:
         """The integers of a detector with these settings."""
@@ -67,7 +67,7 @@ class Sweep:
         tables = self.tables(settings)
         if self._probabilities is None:
             self._probabilities = probabilities(self._logits, tables)
-        return list(_detections(self._sums(tables.smoothing_window), tables))
+        return list(_detections(*self._sums(tables.smoothing_window), tables))
 
     def point(self, settings: DetectionSettings) -> OperatingPoint:
         """Settings and what they make of the stream."""
@@ -84,12 +84,13 @@ class Sweep:
             for threshold in thresholds
         ]
 
-    def _smoothed(self, window: int) -> npt.NDArray[np.int64]:
-        """Q15 probabilities summed over the last `window` inferences, int64[inferences, labels]."""
+    def _smoothed(self, window: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Q15 probabilities summed over the last `window` inferences, int64[inferences, labels]; the best keyword's."""
         assert self._probabilities is not None
         running = np.cumsum(self._probabilities, axis=0)
         running[window:] -= running[:-window].copy()
-        return running
+        keywords = [label for label, word in enumerate(self.judge.truth.labels) if word not in (SILENCE, UNKNOWN)]
+        return running, running[:, keywords].max(axis=1, initial=0)
 
 
 def thresholds_between(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
@@ -107,8 +108,10 @@ def det_curve(points: list[OperatingPoint]) -> list[DetPoint]:
     ]
 
 
-def _detections(sums: npt.NDArray[np.int64], tables: DetectorTables) -> Iterator[Detection]:
-    starts, ends, labels = _runs(sums, tables)
+def _detections(
+    sums: npt.NDArray[np.int64], highest: npt.NDArray[np.int64], tables: DetectorTables
+) -> Iterator[Detection]:
+    starts, ends, labels = _runs(sums, highest, tables)
     # the inference from which the detector counts again, and the keyword that it waits to see gone
     resumed, held = 0, -1
     for start, end, label in zip(starts, ends, labels, strict=True):
@@ -120,14 +123,16 @@ def _detections(sums: npt.NDArray[np.int64], tables: DetectorTables) -> Iterator
             resumed, held = completed + 1 + tables.refractory, label
 
 
-def _runs(sums: npt.NDArray[np.int64], tables: DetectorTables) -> tuple[list[int], list[int], list[int]]:
+def _runs(
+    sums: npt.NDArray[np.int64], highest: npt.NDArray[np.int64], tables: DetectorTables
+) -> tuple[list[int], list[int], list[int]]:
     """Stretches of inferences with one candidate: first, one after the last, and its label."""
     thresholds = np.array(tables.threshold, np.int64)
     keywords = np.flatnonzero(thresholds != NEVER)
     least = thresholds[keywords] * tables.smoothing_window
-    scores = sums[:, keywords]
-    busy = np.flatnonzero(scores.max(axis=1, initial=0) >= least.min(initial=NEVER))
-    hits = np.where(scores[busy] >= least, scores[busy], 0)
+    busy = np.flatnonzero(highest >= least.min(initial=NEVER * tables.smoothing_window))
+    scores = sums[np.ix_(busy, keywords)]
+    hits = np.where(scores >= least, scores, 0)
     candidate = hits.argmax(axis=1)
     some = hits[np.arange(len(busy)), candidate] > 0 if len(busy) else np.zeros(0, bool)
     busy, candidate = busy[some], keywords[candidate[some]]

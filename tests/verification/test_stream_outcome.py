@@ -115,15 +115,15 @@ def test_detections_by_runs_are_the_detectors(logits: np.ndarray, chosen: Detect
 def test_a_curve_falls_from_false_accepts_to_misses() -> None:
     rng = np.random.default_rng(1)
     logits = rng.integers(-20, 20, (2000, 4)).astype(np.int8)
-    logits[:, UNKNOWN] += 60
+    logits[:, UNKNOWN] += 40
     every = 800
     words = [Word("yes", YES, 9000 + every * n, 9000 + every * n + 4000) for n in range(50, 1900, 50)]
     for word in words:
         at = (word.end - 8000) // every
-        logits[at : at + 8, YES] = rng.integers(40, 110)
+        logits[at : at + 8, YES] = rng.integers(60, 120)
     sweep = Sweep(logits, Judge(truth(*words, hours=2000 * every / RATE / 3600)), FeatureSpec(), 0.08)
     base = DetectionSettings(smoothing_window=2, minimum_count=1, refractory_ms=500)
     curve = det_curve(sweep.curve(base, thresholds_between(0.1, 0.995, 12)))
     assert curve[0].false_accepts_per_hour > 100 > curve[-1].false_accepts_per_hour
-    assert curve[0].false_reject_rate < 0.1 < curve[-1].false_reject_rate
+    assert curve[0].false_reject_rate < 0.2 < curve[-1].false_reject_rate
     assert sweep.point(base).outcome.total.spoken == len(words)

@@ -8,6 +8,7 @@ from kws_edge import __version__
 from kws_edge.cli import data
 from kws_edge.cli.calibrate import calibrate
 from kws_edge.cli.export import export
+from kws_edge.cli.layers import layers
 from kws_edge.cli.models import models
 from kws_edge.cli.run import run
 from kws_edge.cli.show import show
@@ -46,4 +47,5 @@ app.command()(show)
 app.command()(export)
 app.command()(run)
 app.command()(verify)
+app.command()(layers)
 app.command()(calibrate)

@@ -6,9 +6,13 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from kws_edge.bundle import Bundle
+from kws_edge.verification.interpreters import candidates
 
 WARM_UP = 20
 RUNS = 200
@@ -59,3 +63,14 @@ def measure_latency(
         p95_ms=float(p95),
         p99_ms=float(p99),
     )
+
+
+def measure_latencies(bundle: Bundle) -> tuple[Latency, ...]:
+    """One inference of `bundle` in every int8 interpreter that is installed, each on one thread."""
+    rows = np.random.default_rng(0).integers(-128, 128, (1, *bundle.features.shape)).astype(np.int8)
+    found = []
+    for candidate in candidates(bundle):
+        if candidate.absence is None and not candidate.takes_float:
+            interpreter = candidate.open()
+            found.append(measure_latency(partial(interpreter.run, rows), candidate.name))
+    return tuple(found)

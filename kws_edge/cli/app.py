@@ -9,6 +9,7 @@ from kws_edge.cli import data
 from kws_edge.cli.calibrate import calibrate
 from kws_edge.cli.export import export
 from kws_edge.cli.layers import layers
+from kws_edge.cli.listen import listen
 from kws_edge.cli.models import models
 from kws_edge.cli.run import run
 from kws_edge.cli.show import show
@@ -49,3 +50,4 @@ app.command()(run)
 app.command()(verify)
 app.command()(layers)
 app.command()(calibrate)
+app.command()(listen)

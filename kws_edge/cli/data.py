@@ -62,12 +62,9 @@ def info(
 ) -> None:
     """Check the recordings of a folder: clips by word and split, what was skipped and why, and what is thin."""
     from kws_edge.cli.progress import progress_bar
-    from kws_edge.corpus import find_data, load_corpus
-    from kws_edge.errors import CorpusError
+    from kws_edge.corpus import load_corpus
 
-    folder = find_data(data)
-    if folder is None:
-        raise CorpusError("no folder of recordings: name one, or set KWS_EDGE_DATA")
+    folder = find_recordings(data)
     settings = CorpusSettings() if keywords is None else CorpusSettings(keywords=_listed(keywords))
     spec = FeatureSpec(sample_rate_hz=sample_rate)
     with progress_bar("reading recordings") as progress:
@@ -76,6 +73,62 @@ def info(
         )
     description = _describe(corpus)
     print(json.dumps(description, indent=2, ensure_ascii=False) if as_json else _text(description))
+
+
+@app.command()
+def check(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of recordings; by default KWS_EDGE_DATA.", metavar="[DATA]", show_default=False),
+    ] = None,
+    keywords: Annotated[
+        str | None, typer.Option("--keywords", help="Words to spot; they matter only to small folders without lists.")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Exclusion list to write; `train --exclude` takes it.", metavar="FILE")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Exclusion list of recordings whose faults are known.", metavar="FILE")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Findings to print of each kind.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every finding as JSON.")] = False,
+) -> None:
+    """Look for recordings that spoil a training: silent, clipped, mislabelled, duplicated. Exit code 1 if there are."""
+    from kws_edge.cli import CHECK_FAILED
+    from kws_edge.cli.progress import progress_bar
+    from kws_edge.corpus.exclusion import read_exclusions
+    from kws_edge.explore.analysis import analyse
+    from kws_edge.explore.recordings import open_recordings
+    from kws_edge.explore.tables import findings_text
+    from kws_edge.files import write_file
+
+    known = frozenset(read_exclusions(exclude)) if exclude else frozenset()
+    recordings = open_recordings(
+        find_recordings(data), stage=progress_bar, keywords=None if keywords is None else _listed(keywords)
+    )
+    analysis = analyse(recordings, stage=progress_bar)
+    if write is not None:
+        write_file(write, analysis.exclusion_list())
+    if as_json:
+        unknown = len(analysis.faults(known))
+        print(json.dumps({**analysis.to_json(), "unknown_faults": unknown}, indent=2, ensure_ascii=False))
+    else:
+        print(findings_text(analysis, known, rows))
+        if write is not None:
+            print(f"\n{write}: {len(analysis.exclusions())} recordings for `kws-edge train --exclude {write}`")
+    if analysis.faults(known):
+        raise typer.Exit(CHECK_FAILED)
+
+
+def find_recordings(data: Path | None) -> Path:
+    """`data`, else KWS_EDGE_DATA. Raises CorpusError without either."""
+    from kws_edge.corpus import find_data
+    from kws_edge.errors import CorpusError
+
+    folder = find_data(data)
+    if folder is None:
+        raise CorpusError("no folder of recordings: name one, or set KWS_EDGE_DATA")
+    return folder
 
 
 def _listed(words: str) -> tuple[str, ...]:

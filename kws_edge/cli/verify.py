@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import sys
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -51,6 +52,10 @@ def verify(
     write_budget: WriteBudgetOption = None,
     margin: MarginOption = 5.0,
     junit: JunitOption = None,
+    emulated: Annotated[
+        int, typer.Option("--emulated", min=0, help="Push so many clips through the firmware on an emulated core too.")
+    ] = 0,
+    core: Annotated[str, typer.Option(help="The core for --emulated.")] = "cortex-m4",
     stream: Annotated[
         bool, typer.Option("--stream", help="Listen to a long stream too, made of the split: false accepts an hour.")
     ] = False,
@@ -61,20 +66,15 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run a bundle in every interpreter. Exit code 1 if a check fails or a budget is exceeded."""
+    from firmware_export.trial import check_place
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.files import write_file
-    from kws_edge.reports.budgets import verdict_table
-    from kws_edge.reports.detection import det_png, stream_text
+    from kws_edge.reports.detection import det_png
     from kws_edge.reports.junit import cases, junit_xml
-    from kws_edge.reports.tables import (
-        accuracy_table,
-        check_table,
-        confusion_table,
-        disagreement_lines,
-        parity_table,
-    )
+    from kws_edge.reports.verification import verification_text
+    from kws_edge.verification.emulation import check_emulated, emulate
     from kws_edge.verification.stream_verification import verify_stream
     from kws_edge.verification.verify import verify as run
 
@@ -82,6 +82,8 @@ def verify(
         raise DependencyError("--plot and --det-plot need matplotlib: pip install 'kws-edge[train]'")
     if not stream and (negatives is not None or det_plot is not None):
         raise SettingsError("--negatives and --det-plot are about a stream: add --stream")
+    if emulated:
+        check_place(core)
     limits = read_requested(budget, strict=strict, write_budget=write_budget)
     # TensorFlow's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -89,11 +91,15 @@ def verify(
     corpus = corpus_of_bundle(source, data)
     with progress_bar("verifying") as progress:
         result = run(source, corpus, split=split.value, max_drop_points=max_drop_points, progress=progress)
-    measured = result.interpreters[result.device]
     if plot is not None:
         from kws_edge.reports.plots import confusion_png
 
-        write_file(plot, confusion_png(measured, result.device))
+        write_file(plot, confusion_png(result.interpreters[result.device], result.device))
+    emulated_parity = None
+    if emulated:
+        print(f"pushing {emulated} clips through the firmware on {core}", file=sys.stderr)
+        emulated_parity = emulate(result, emulated, core)
+        result = replace(result, checks=(*result.checks, check_emulated(emulated_parity)))
     heard = None
     if stream:
         made = open_stream(corpus, split.value, hours=hours, seed=stream_seed, negatives=negatives)
@@ -110,22 +116,10 @@ def verify(
     passed = result.passed and (verdict is None or verdict.passed)
     if as_json:
         report = {**result.to_json(), "stream": heard.to_json() if heard else None}
+        report |= {"emulated": emulated_parity.to_json() if emulated_parity else None}
         report |= {"budget": verdict.to_json() if verdict else None, "passed": passed}
         print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
-        print(f"{source.path} on {result.clips} clips of {corpus.folder} ({split.value})\n")
-        print(accuracy_table(result), parity_table(result), sep="\n\n", end="\n\n")
-        if result.disagreements:
-            print(disagreement_lines(result), end="\n\n")
-        print(f"{result.device}:", confusion_table(measured), sep="\n", end="\n\n")
-        if result.arena:
-            print(f"TFLM's arena: {result.arena.measured_bytes:,} bytes, and {result.arena.margin_bytes:,} of margin\n")
-        if heard is not None:
-            print(stream_text(heard), end="\n\n")
-        print(check_table(result.checks))
-        if verdict is not None:
-            print("", verdict_table(verdict), sep="\n")
-        if corpus.content_hash != source.provenance.data_hash:
-            print("\nThese are not the recordings, or not the splits, that the bundle was trained on.")
+        print(verification_text(result, emulated=emulated_parity, heard=heard, verdict=verdict))
     if not passed:
         raise typer.Exit(CHECK_FAILED)

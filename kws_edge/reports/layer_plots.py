@@ -41,7 +41,7 @@ def memory_png(costs: LayerCosts, title: str) -> bytes:
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_ylabel("bytes")
     axes.set_title(title)
-    axes.legend(handles=handles, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.38))
+    figure.legend(handles=handles, fontsize=8, ncols=3, loc="outside lower center")
     return _png(figure)
 
 

@@ -13,6 +13,7 @@ from kws_edge.cli.listen import listen
 from kws_edge.cli.models import models
 from kws_edge.cli.run import run
 from kws_edge.cli.show import show
+from kws_edge.cli.sweep import sweep
 from kws_edge.cli.train import train
 from kws_edge.cli.verify import verify
 
@@ -44,6 +45,7 @@ def _options(
 app.add_typer(data.app, name="data")
 app.command()(models)
 app.command()(train)
+app.command()(sweep)
 app.command()(show)
 app.command()(export)
 app.command()(run)

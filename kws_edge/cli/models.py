@@ -1,0 +1,52 @@
+"""`kws-edge models`: which networks there are, what each costs, how good each is known to be."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kws_edge.errors import DependencyError, SettingsError
+from kws_edge.native_notices import without_native_notices
+
+
+def models(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Presets or families; default all.", metavar="[NAME]...")
+    ] = None,
+    price: Annotated[
+        bool, typer.Option("--price", help="Build, convert and plan every network anew; takes minutes.")
+    ] = False,
+    write: Annotated[Path | None, typer.Option(help="With --price: TOML file for the prices.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """List the networks: parameters, multiply-accumulates, bytes, memory, best known accuracy."""
+    from kws_edge.cli.progress import progress_bar
+    from kws_edge.files import write_file
+    from kws_edge.sweep.catalogue import Entry, catalogue, price_all, prices_toml
+    from kws_edge.sweep.tables import catalogue_table
+
+    if write is not None and not price:
+        raise SettingsError("--write needs --price")
+    if price:
+        for module in ("tensorflow", "tflite_micro"):
+            if importlib.util.find_spec(module) is None:
+                raise DependencyError(f"--price needs {module}: pip install 'kws-edge[train]'")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with without_native_notices():
+            import tensorflow  # noqa: F401  # says on import which GPU it lacks
+        with progress_bar("pricing") as progress:
+            prices = price_all(names or (), progress)
+        entries = tuple(Entry(one, None) for one in prices)
+        if write is not None:
+            write_file(write, prices_toml(prices))
+    else:
+        entries = catalogue(names or ())
+    if as_json:
+        print(json.dumps([entry.to_json() for entry in entries], indent=2))
+    else:
+        print(catalogue_table(entries))

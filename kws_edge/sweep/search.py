@@ -1,0 +1,157 @@
+"""A sweep from beginning to end: price, drop, train, compare. Only validation accuracy is looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kws_edge.models.own import named_source
+from kws_edge.settings import to_mapping, to_toml
+from kws_edge.sweep.price import Price
+from kws_edge.sweep.runner import Job, Outcome, Runner
+from kws_edge.sweep.selection import Priced, kept
+from kws_edge.sweep.settings import Candidate, SweepSettings, shortened
+
+# successive halving trains all for a ninth of the epochs, the best third for a third, the best ninth in full
+# (Jamieson and Talwalkar 2016, arXiv:1502.07943, with eta = 3)
+_ETA = 3
+_RUNGS = (1 / 9, 1 / 3, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a sweep found out about one candidate."""
+
+    name: str
+    arch: str
+    options: Mapping[str, Any]
+    features: Mapping[str, Any]
+    # None if it could not be built
+    price: Price | None
+    # why it was not trained, trained no further or not to its end; None if it was trained in full
+    dropped: str | None
+    # mean over the seeds of the best validation accuracy, 0 to 1: quantization-aware, or float without it
+    accuracy: float | None = None
+    # likewise of the float phase
+    float_accuracy: float | None = None
+    # of one training, mean over the seeds
+    seconds: float | None = None
+    # one for each seed
+    bundles: tuple[str, ...] = ()
+    # whether nothing else trained in full is at least as good and as cheap in every respect, and better in one
+    pareto: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as plain JSON types."""
+        return asdict(self)
+
+
+def search(
+    settings: SweepSettings,
+    priced: Sequence[Priced],
+    runner: Runner,
+    *,
+    halving: bool = False,
+    finished: Callable[[Outcome, int, int], None] = lambda outcome, done, total: None,
+) -> tuple[Result, ...]:
+    """Train the candidates of `priced` that are within the budget; best first, dropped ones last.
+
+    With `halving` most are trained only as long as it takes to see that others are better. `finished` is told of each
+    training, how many are done of its round, and how many the round has.
+    """
+    results = {one.candidate.name: untrained(one) for one in priced}
+    alive = kept(priced)
+    rungs = _RUNGS if halving and len(alive) >= _ETA else (1.0,)
+    for share in rungs:
+        jobs = {candidate.name: _jobs(candidate, settings, share, runner.data) for candidate in alive}
+        flat = [job for group in jobs.values() for job in group]
+        done = 0
+
+        def count(outcome: Outcome, total: int = len(flat)) -> None:
+            nonlocal done
+            done += 1
+            finished(outcome, done, total)
+
+        outcomes = {outcome.job.name: outcome for outcome in runner.run(flat, count)}
+        for candidate in alive:
+            trained = [outcomes[job.name] for job in jobs[candidate.name]]
+            results[candidate.name] = _trained(results[candidate.name], trained, settings.search.qat)
+        alive = [candidate for candidate in alive if results[candidate.name].dropped is None]
+        if share < 1.0:
+            alive.sort(key=lambda candidate: results[candidate.name].accuracy or 0.0, reverse=True)
+            staying = math.ceil(len(alive) / _ETA)
+            for candidate in alive[staying:]:
+                reason = f"others were better after {shortened(settings.training, share).epochs} epochs"
+                results[candidate.name] = dataclasses.replace(results[candidate.name], dropped=reason)
+            alive = alive[:staying]
+    found = [dataclasses.replace(one, pareto=_undominated(one, results.values())) for one in results.values()]
+    return tuple(sorted(found, key=lambda one: (one.dropped is not None, -(one.accuracy or 0.0))))
+
+
+def _jobs(candidate: Candidate, settings: SweepSettings, share: float, data: Path | None) -> list[Job]:
+    """One for each seed; the name holds a hash of all that makes it another training."""
+    jobs = []
+    for seed in range(settings.search.seeds):
+        config = to_toml(
+            features=candidate.features,
+            corpus=settings.corpus,
+            augmentation=settings.augmentation,
+            training=dataclasses.replace(shortened(settings.training, share), seed=seed),
+            model=to_mapping(named_source(candidate.model)),
+        )
+        identity = f"{config}{settings.search.qat}{data.resolve() if data else ''}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+        jobs.append(Job(f"{candidate.name}-{digest}", config, settings.search.qat))
+    return jobs
+
+
+def untrained(priced: Priced) -> Result:
+    """What is known of a candidate before it is trained."""
+    candidate = priced.candidate
+    return Result(
+        name=candidate.name,
+        arch=candidate.model.arch,
+        options=candidate.model.options,
+        features=candidate.features,
+        price=priced.price,
+        dropped=priced.dropped,
+    )
+
+
+def _trained(result: Result, outcomes: Sequence[Outcome], qat: bool) -> Result:
+    failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    if failures:
+        return dataclasses.replace(result, dropped=f"training failed: {failures[0]}")
+    bundles = [outcome.bundle for outcome in outcomes if outcome.bundle is not None]
+    accuracies = [bundle.metrics["validation_accuracy"] for bundle in bundles]
+    return dataclasses.replace(
+        result,
+        accuracy=_mean([one["qat" if qat else "float"] for one in accuracies]),
+        float_accuracy=_mean([one["float"] for one in accuracies]),
+        seconds=_mean([bundle.metrics["seconds"] for bundle in bundles]),
+        bundles=tuple(str(bundle.path) for bundle in bundles),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _undominated(one: Result, others: Any) -> bool:
+    if one.dropped is not None:
+        return False
+    own = _merits(one)
+    rivals = [_merits(other) for other in others if other.dropped is None]
+    return not any(rival != own and all(a >= b for a, b in zip(rival, own, strict=True)) for rival in rivals)
+
+
+def _merits(result: Result) -> tuple[float, ...]:
+    """Accuracy and negative costs: the larger the better."""
+    assert result.price is not None
+    ram = math.inf if result.price.ram_bytes is None else result.price.ram_bytes
+    return (result.accuracy or 0.0, -result.price.weight_bytes, -ram, -result.price.macs)

@@ -119,7 +119,7 @@ def _choose(sweep: Sweep, points: Sequence[OperatingPoint], target: Target) -> C
 
 
 def _fewest_misses(point: OperatingPoint) -> tuple[float, ...]:
-    """Order of preference within a target: a duplicate is as bad as a miss; what is left equal, the quicker detector."""
+    """Order of preference within a target: a duplicate is as bad as a miss; of equals, the quicker detector."""
     total = point.outcome.total
     return total.misses + total.duplicates, total.false_accepts, point.outcome.latency_p50_ms or 0.0
 

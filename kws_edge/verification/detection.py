@@ -135,7 +135,7 @@ class Judge:
         self._ends = {label: [word.end for word in words] for label, words in self._words.items()}
         self._scene_starts = [scene.start for scene in truth.scenes]
         self._scene_samples: dict[str, int] = {}
-        for scene in truth.scenes:
+        for scene in sorted(truth.scenes, key=lambda scene: scene.kind):
             self._scene_samples[scene.kind] = self._scene_samples.get(scene.kind, 0) + scene.end - scene.start
 
     def judge(self, heard: Iterable[HeardWord]) -> StreamOutcome:

@@ -18,7 +18,9 @@ KERNEL_HEADERS = (
     "kws_cmsis_nn.h",
     "kws_columns.h",
     "kws_depthwise_line.h",
+    "kws_gather.h",
     "kws_kernels.h",
+    "kws_memory.h",
     "kws_multiply_block.h",
     "kws_requantize.h",
     "kws_simd.h",
@@ -28,14 +30,17 @@ KERNEL_SOURCES = (
     "kws_columns.c",
     "kws_conv.c",
     "kws_conv_any.c",
+    "kws_conv_deep.c",
     "kws_copy.c",
     "kws_depthwise.c",
     "kws_depthwise_3x3.c",
     "kws_depthwise_lanes.c",
     "kws_depthwise_line.c",
     "kws_elementwise.c",
+    "kws_gather.c",
     "kws_lookup.c",
     "kws_mean.c",
+    "kws_memory.c",
     "kws_multiply_block.c",
     "kws_pool.c",
     "kws_softmax.c",
@@ -53,7 +58,9 @@ _SOURCE_OF = {
     "kws_mul": "kws_elementwise.c",
 }
 _PARTS = {
-    "kws_conv.c": {"kws_columns.c", "kws_multiply_block.c"},
+    "kws_conv.c": {"kws_columns.c", "kws_gather.c", "kws_memory.c", "kws_multiply_block.c"},
+    "kws_conv_deep.c": {"kws_gather.c", "kws_memory.c"},
+    "kws_copy.c": {"kws_memory.c"},
     "kws_depthwise_3x3.c": {"kws_depthwise_line.c"},
 }
 

@@ -15,7 +15,15 @@ from kws_edge.spec import FeatureSpec
 CORE = Path(__file__).parents[1] / "core"
 
 # hand-written files that a firmware compiles or includes, unchanged; kws_frontend_config.h is generated instead
-FRONTEND_CORE_FILES = ("kws_fixed_point.h", "kws_frontend.c", "kws_frontend.h", "kws_transform.c", "kws_transform.h")
+FRONTEND_CORE_FILES = (
+    "kws_fixed_point.h",
+    "kws_frontend.c",
+    "kws_frontend.h",
+    "kws_memory.c",
+    "kws_memory.h",
+    "kws_transform.c",
+    "kws_transform.h",
+)
 
 _KINDS = {
     "mfcc": "KWS_FRONTEND_MFCC",

@@ -16,6 +16,7 @@ from kws_edge.errors import ExportError
 
 COLUMNS = 4  # pixels that kws_conv's DSP form takes at a time
 MOST_COLUMN_BYTES = 2048  # of scratch for these; deeper windows go pixel by pixel
+MOST_WASTED = 4096  # weights of a layer with fewer pixels than columns that still takes them, for one kernel less
 MOST_PLANE_BYTES = 2048  # of scratch for a depthwise plane
 MOST_TAPS = 256  # of a depthwise window whose taps are listed in scratch memory
 INT32_LIMIT = 1 << 31
@@ -168,10 +169,9 @@ def row_blocks(given: tuple[int, ...], made: tuple[int, ...], window: ir.Window)
 def _pixel_blocks(
     given: tuple[int, ...], made: tuple[int, ...], window: ir.Window, dense: bool, columns: int
 ) -> Blocks:
-    """A block for each `columns` output pixels, single ones at the end."""
+    """A block for each `columns` output pixels, and one for those that are left."""
     pixels = made[0] * made[1]
-    grouped = pixels // columns * columns
-    first = np.append(np.arange(0, grouped, columns, dtype=np.int64), np.arange(grouped, pixels, dtype=np.int64))
+    first = np.arange(0, pixels, columns, dtype=np.int64)
     end = np.append(first[1:], pixels)
     rows = row_blocks(given, made, window)
     return Blocks(
@@ -215,34 +215,33 @@ def _conv(
         return Call("kws_conv_any", arguments, (given,), made, multiply_accumulates=multiply_accumulates)
     dense = window.kernel == (1, 1) and window.stride == (1, 1)
     padded = -(-depth // 4) * 4
-    grouped = pixels >= COLUMNS and 2 * COLUMNS * padded <= MOST_COLUMN_BYTES
-    columns = COLUMNS if grouped else 1
+    many = pixels >= COLUMNS or channels * depth <= MOST_WASTED
+    deep = not many or 2 * COLUMNS * padded > MOST_COLUMN_BYTES
     fields |= {
         "weights": Array("weights", "uint32_t", words),
         "bias_and_shift": folded.bias_and_shift,
         "multiplier": Array("multiplier", "int32_t", folded.multiplier),
         "input_zero_point": given.zero_point,
         "output_zero_point": made.zero_point,
-        "columns": columns,
         "bottom_up": Reversed(),
     }
-    # the portable form of the kernel goes pixel by pixel, the DSP form by `columns`: both must be safe
+    # the portable form of kws_conv goes pixel by pixel, the DSP form by columns: both must be safe
     sharing = strictest(
         *(
             share(
                 _pixel_blocks(given_shape, made_shape, window, dense, step),
-                buffered=not (dense and columns == 1),
+                buffered=not (dense and deep),
                 reversible=True,
             )
-            for step in (1, columns)
+            for step in (1, 1 if deep else COLUMNS)
         )
     )
     return Call(
-        "kws_conv",
+        "kws_conv_deep" if deep else "kws_conv",
         (Struct("kws_conv_op", fields), At(given), At(made), Scratch()),
         (given,),
         made,
-        scratch_bytes=(2 * COLUMNS * padded if columns > 1 else 0) + (0 if dense else padded),
+        scratch_bytes=(0 if deep else 2 * COLUMNS * padded) + (0 if dense else padded),
         sharing={0: sharing},
         multiply_accumulates=multiply_accumulates,
     )

@@ -1,5 +1,6 @@
 /* Blocks moved from one layout to another. */
 #include "kws_kernels.h"
+#include "kws_memory.h"
 
 void kws_copy(const kws_copy_op *op, const int8_t *input, int8_t *output) {
   for (uint32_t i = 0; i < op->size[0]; ++i) {
@@ -18,8 +19,4 @@ void kws_copy(const kws_copy_op *op, const int8_t *input, int8_t *output) {
   }
 }
 
-void kws_fill(int8_t *output, uint32_t count, int8_t value) {
-  for (uint32_t i = 0; i < count; ++i) {
-    output[i] = value;
-  }
-}
+void kws_fill(int8_t *output, uint32_t count, int8_t value) { kws_fill_bytes(output, count, value); }

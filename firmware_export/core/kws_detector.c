@@ -1,7 +1,7 @@
 #include "kws_detector.h"
 
+#include "kws_memory.h"
 #include <stddef.h>
-#include <string.h>
 
 /* Replace the oldest probabilities by those of `logits` and keep the sums of all that are left. */
 static void smooth(kws_detector *detector, const int8_t *logits) {
@@ -57,7 +57,7 @@ static void count_candidate(kws_detector *detector, uint8_t candidate) {
 }
 
 void kws_detector_start(kws_detector *detector, const kws_detector_settings *settings) {
-  memset(detector, 0, sizeof *detector);
+  kws_fill_bytes(detector, sizeof *detector, 0);
   detector->settings = settings;
   detector->candidate = KWS_DETECTOR_NO_LABEL;
   detector->held = KWS_DETECTOR_NO_LABEL;

@@ -1,7 +1,6 @@
 #include "kws_engine.h"
 
-#include <string.h>
-
+#include "kws_memory.h"
 #include "kws_network.h"
 
 kws_status kws_engine_init(void *arena) {
@@ -9,7 +8,7 @@ kws_status kws_engine_init(void *arena) {
     return KWS_ERROR_NULL;
   }
   /* memory that is not there shows now and not in the middle of a stream */
-  memset(arena, 0, KWS_ENGINE_ARENA_BYTES);
+  kws_fill_bytes(arena, KWS_ENGINE_ARENA_BYTES, 0);
   return KWS_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "kws_frontend.h"
 
+#include "kws_memory.h"
+
 #if KWS_FRONTEND_WITH_MFCC || KWS_FRONTEND_WITH_LOG_SPECTROGRAM
 
 /* Base 2 logarithm in Q20. Energies below the floor have the floor's; energies are below 2^63. */
@@ -199,7 +201,7 @@ static void advance(kws_frontend *frontend) {
   const uint32_t stride = frontend->tables->stride_samples;
   int16_t *samples = frontend->samples;
   if (stride < window) {
-    memmove(samples, samples + stride, (window - stride + 1u) * sizeof(int16_t));
+    kws_copy_down(samples, samples + stride, (window - stride + 1u) * sizeof(int16_t));
     frontend->filled = window - stride;
   } else {
     samples[0] = samples[window];
@@ -220,7 +222,7 @@ static size_t skipped(kws_frontend *frontend, const int16_t *samples, size_t cou
 #endif
 
 void kws_frontend_start(kws_frontend *frontend, const kws_frontend_tables *tables) {
-  memset(frontend, 0, sizeof *frontend);
+  kws_fill_bytes(frontend, sizeof *frontend, 0);
   frontend->tables = tables;
 }
 
@@ -241,7 +243,7 @@ size_t kws_frontend_push(kws_frontend *frontend, const int16_t *samples, size_t 
   const size_t ignored = skipped(frontend, samples, count);
   const size_t missing = tables->window_samples - frontend->filled;
   const size_t taken = count - ignored < missing ? count - ignored : missing;
-  memcpy(frontend->samples + 1 + frontend->filled, samples + ignored, taken * sizeof(int16_t));
+  kws_copy_down(frontend->samples + 1 + frontend->filled, samples + ignored, taken * sizeof(int16_t));
   frontend->filled += (uint32_t)taken;
   if (taken == missing) {
     kws_transform(&tables->transform, frontend->samples, frontend->bins);

@@ -39,11 +39,13 @@ typedef struct {
  *
  * bias_and_shift[c]: the bias, with -input_zero_point * sum(weights of c) folded in and below 2^25 in magnitude, times
  * 32, plus the right shift in [1, 22] that rescales together with multiplier[c].
- * columns: 4, output pixels that share a pass over the weights, or 1, which is slower and needs less scratch.
- * scratch: with 4 columns 8 * round_up(K, 4) bytes; and K bytes more unless the window is a single pixel and the
- * stride 1 ("dense").
- * Sharing: `columns` output pixels are written after the inputs of these have been read (but dense with 1 column:
- * while its input is read); bottom_up starts with the last. */
+ *
+ * kws_conv takes four output pixels at a time (one in its portable form), which share a pass over the weights.
+ * scratch: 8 * round_up(K, 4) bytes, and round_up(K, 4) more unless the window is a single pixel and the stride 1
+ * ("dense"). Sharing: the outputs of each four are written after all their inputs have been read.
+ * kws_conv_deep takes them one by one, for deep windows and single pixels. scratch: K bytes, none if dense. Sharing: as
+ * kws_conv for one pixel, but if dense outputs are written while their input is read.
+ * bottom_up starts with the last. */
 typedef struct {
   kws_window window;
   const uint32_t *weights;
@@ -51,11 +53,11 @@ typedef struct {
   const int32_t *multiplier;
   int8_t input_zero_point;
   int8_t output_zero_point;
-  uint8_t columns;
   uint8_t bottom_up;
 } kws_conv_op;
 
 void kws_conv(const kws_conv_op *op, const int8_t *input, int8_t *output, void *scratch);
+void kws_conv_deep(const kws_conv_op *op, const int8_t *input, int8_t *output, void *scratch);
 
 /* Any convolution, also grouped (input_channels is a multiple of group_channels), with weights
  * [output_channels][kernel_height][kernel_width][group_channels], unfolded bias (or NULL) and shift[c] in [-31, 30],

@@ -1,12 +1,12 @@
 #include "kws_spotter.h"
 
-#include <string.h>
+#include "kws_memory.h"
 
 kws_status kws_spotter_init(kws_spotter *spotter, void *arena, size_t arena_bytes) {
   if (spotter == NULL || arena == NULL) {
     return KWS_ERROR_NULL;
   }
-  memset(spotter, 0, sizeof *spotter);
+  kws_fill_bytes(spotter, sizeof *spotter, 0);
   if (arena_bytes < KWS_SPOTTER_ARENA_BYTES) {
     return KWS_ERROR_ARENA_BYTES;
   }
@@ -26,7 +26,7 @@ kws_status kws_spotter_init(kws_spotter *spotter, void *arena, size_t arena_byte
 static int8_t *next_row(kws_spotter *spotter) {
   if (spotter->rows == KWS_FEATURES_FRAMES) {
     const size_t kept = KWS_FEATURES_FRAMES - KWS_CONFIG_INFERENCE_ROWS;
-    memmove(spotter->features[0], spotter->features[KWS_CONFIG_INFERENCE_ROWS], kept * KWS_FEATURES_COLUMNS);
+    kws_copy_down(spotter->features[0], spotter->features[KWS_CONFIG_INFERENCE_ROWS], kept * KWS_FEATURES_COLUMNS);
     spotter->rows = (uint16_t)kept;
   }
   return spotter->features[spotter->rows];

@@ -75,7 +75,7 @@ size_t kws_batch_padding(const kws_frontend_tables *tables);
 void kws_batch_features(const kws_frontend_tables *tables, const int16_t *clips, size_t count, size_t samples,
                         int8_t *rows, size_t clip_values, bool use_lanes, int16_t *padded);
 """,
-    sources=["kws_edge/frontend/batch.c", f"{CORE}/kws_frontend.c", f"{CORE}/kws_transform.c"],
+    sources=["kws_edge/frontend/batch.c", f"{CORE}/kws_frontend.c", f"{CORE}/kws_memory.c", f"{CORE}/kws_transform.c"],
     include_dirs=[CORE],
     depends=[f"{CORE}/kws_{name}.h" for name in ("frontend", "transform", "fixed_point", "frontend_config")],
     extra_compile_args=["-std=gnu99", "-O3"],

@@ -59,7 +59,7 @@ class CompiledDetector:
         (folder / "kws_config.h").write_text(_CONFIG)
         (folder / "stream.c").write_text(_STREAM)
         library = folder / "detector.so"
-        sources = [str(folder / "stream.c"), str(CORE / "kws_detector.c")]
+        sources = [str(folder / "stream.c"), str(CORE / "kws_detector.c"), str(CORE / "kws_memory.c")]
         # undefined behaviour ends the process instead of passing
         command = [compiler, "-std=c99", "-O2", *WARNINGS, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
         command += ["-shared", "-fPIC", f"-I{folder}", f"-I{CORE}", *sources, "-o", str(library)]

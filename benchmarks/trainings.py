@@ -1,0 +1,185 @@
+"""Trainings side by side: what a network, a setting of the recipe or of the front end is worth, over several seeds.
+
+    python benchmarks/trainings.py benchmarks/trainings/families.toml --data DIR --work DIR [--test] [--json FILE]
+
+The TOML file holds the tables of `kws-edge train --config` under [base], and variants of it:
+
+    [base.training]
+    epochs = 60
+    [[variant]]
+    name = "without mixup"
+    training = {mixup = 0}
+    teachers = ["large"]     # names of variants; each variant learns from its teachers' first seeds
+    seeds = [0, 1, 2]        # default: those of --seeds
+
+Bundles are kept in --work, named after variant and seed; a run that was interrupted goes on where it was, and trainings
+that are done are not repeated. Validation accuracy is what variants are chosen by; --test adds the testing list, which
+is for the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from tabulate import tabulate
+
+from kws_edge.bundle import Bundle, read_bundle
+from kws_edge.corpus import find_data, load_corpus
+from kws_edge.errors import KwsEdgeError, SettingsError
+from kws_edge.files import write_file
+from kws_edge.frontend import features
+from kws_edge.runtime import open_interpreter
+from kws_edge.settings import read_toml
+from kws_edge.sweep.price import price_of
+from kws_edge.training.request import work_folder
+from kws_edge.verification.device import measure_device
+
+TABLES = ("features", "corpus", "augmentation", "training", "model", "detection")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table."""
+
+    name: str
+    # tables of `kws-edge train --config`
+    settings: dict[str, dict[str, Any]]
+    teachers: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def bundle(self, work: Path, seed: int) -> Path:
+        """Where the bundle of one seed is kept."""
+        return work / f"{re.sub(r'[^a-z0-9]+', '_', self.name.lower())}-{seed}"
+
+
+def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
+    """The variants of a TOML file, each with the base that it changes. Raises SettingsError."""
+    content = read_toml(path)
+    base = content.get("base", {})
+    variants = []
+    for given in content.get("variant", []):
+        strangers = set(given) - {"name", "teachers", "seeds", *TABLES}
+        if strangers:
+            raise SettingsError(f"{path}: variant {given.get('name')!r} has an unknown key {sorted(strangers)[0]!r}")
+        settings = {table: {**base.get(table, {}), **given.get(table, {})} for table in TABLES}
+        variants.append(
+            Variant(
+                name=given["name"],
+                settings={table: values for table, values in settings.items() if values},
+                teachers=tuple(given.get("teachers", ())),
+                seeds=tuple(given.get("seeds", seeds)),
+            )
+        )
+    if not variants:
+        raise SettingsError(f"{path}: no [[variant]]")
+    return variants
+
+
+def train(variant: Variant, seed: int, teachers: list[Path], data: Path, work: Path) -> Bundle:
+    """The bundle of one seed, trained now if it is not there yet. Raises KwsEdgeError when training fails."""
+    output = variant.bundle(work, seed)
+    if output.exists():
+        return read_bundle(output)
+    config = work / f"{output.name}.toml"
+    write_file(config, tomli_w.dumps(variant.settings).encode())
+    command = [sys.executable, "-m", "kws_edge", "train", "--qat", "--data", str(data), "--config", str(config)]
+    command += ["--seed", str(seed), "--output", str(output)]
+    for teacher in teachers:
+        command += ["--teacher", str(teacher)]
+    if (work_folder(output) / "state.npz").exists():
+        command.append("--resume")
+    if subprocess.run(command, check=False).returncode:
+        raise KwsEdgeError(f"the training of {variant.name}, seed {seed}, failed: {' '.join(command)}")
+    return read_bundle(output)
+
+
+def accuracies(bundle: Bundle, data: Path, split: Any) -> dict[str, float]:
+    """Accuracy in percent of the float and the int8 model on one split, features computed by the device's front end."""
+    spec = bundle.features
+    corpus = load_corpus(data, bundle.corpus, sample_rate_hz=spec.sample_rate_hz, clip_samples=spec.clip_samples)
+    clips = corpus.split(split)
+    rows = features(np.asarray(clips.clips), spec)
+    real = (rows.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
+    answers = {
+        "float": open_interpreter("litert_xnnpack", bundle.float_model).run(real),
+        "int8": open_interpreter("litert_reference", bundle.int8_model).run(rows),
+    }
+    return {name: 100 * float((given.argmax(axis=1) == clips.labels).mean()) for name, given in answers.items()}
+
+
+def row(variant: Variant, bundles: list[Bundle], data: Path, *, test: bool, instructions: bool) -> dict[str, Any]:
+    """What a variant costs, by its first bundle, and how well it does, by all of them."""
+    first = bundles[0]
+    cost = price_of(first.int8_model)
+    line: dict[str, Any] = {
+        "name": variant.name,
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "file_bytes": cost.file_bytes,
+        "weight_bytes": cost.weight_bytes,
+        "aot_ram_bytes": cost.ram_bytes,
+        "training_minutes": round(float(np.mean([bundle.metrics["seconds"] for bundle in bundles])) / 60, 1),
+    }
+    if instructions:
+        spec = first.features
+        corpus = load_corpus(data, first.corpus, sample_rate_hz=spec.sample_rate_hz, clip_samples=spec.clip_samples)
+        device = measure_device(first, "cortex-m4", np.asarray(corpus.split("test").clips[:3]))
+        line["ram_bytes"] = device.ram_bytes
+        line["instructions_per_inference"] = device.instructions_per_inference
+    for split in ("validation", "test") if test else ("validation",):
+        each = [accuracies(bundle, data, split) for bundle in bundles]
+        for form in ("float", "int8"):
+            line[f"{split}_{form}"] = [round(values[form], 2) for values in each]
+            line[f"{split}_{form}_mean"] = round(float(np.mean([values[form] for values in each])), 2)
+    return line
+
+
+def main() -> None:
+    """Train what is missing, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variants", type=Path, nargs="?", default=Path(__file__).parent / "trainings/families.toml")
+    parser.add_argument("--data", type=Path, help="folder of recordings; default KWS_EDGE_DATA")
+    parser.add_argument("--work", type=Path, default=Path("build/trainings"), help="folder of bundles")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", help="names of variants")
+    parser.add_argument("--trained", action="store_true", help="show what is trained, train nothing")
+    parser.add_argument("--test", action="store_true", help="accuracy on the testing list too")
+    parser.add_argument("--instructions", action="store_true", help="RAM and instructions on an emulated Cortex-M4")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    data = find_data(given.data)
+    if data is None:
+        sys.exit("give --data or set KWS_EDGE_DATA")
+    work = given.work / given.variants.stem
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        variants = read_variants(given.variants, tuple(given.seeds))
+        by_name = {variant.name: variant for variant in variants}
+        lines = []
+        for variant in variants:
+            if given.only and variant.name not in given.only:
+                continue
+            teachers = [by_name[name].bundle(work, by_name[name].seeds[0]) for name in variant.teachers]
+            seeds = [seed for seed in variant.seeds if not given.trained or variant.bundle(work, seed).exists()]
+            bundles = [train(variant, seed, teachers, data, work) for seed in seeds]
+            if bundles:
+                lines.append(row(variant, bundles, data, test=given.test, instructions=given.instructions))
+                print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
+    except KwsEdgeError as error:
+        sys.exit(str(error))
+    print(tabulate([{k: v for k, v in line.items() if not isinstance(v, list)} for line in lines], headers="keys"))
+    if given.json:
+        write_file(given.json, json.dumps(lines, indent=2).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -60,7 +60,8 @@ def request_for_tones() -> TrainingRequest:
         augmentation=AugmentationSettings(),
         training=TrainingSettings(epochs=12, qat_epochs=4, batch_size=20, weight_average=0.9, seed=1),
         model=ModelSettings(arch="ds_cnn", options={"width": 16, "blocks": 2}),
-        detection=DetectionSettings(),
+        # a tone lasts for the whole clip, so little counting tells it
+        detection=DetectionSettings(smoothing_window=3, threshold=0.75, minimum_count=2, refractory_ms=1000),
         quantization_aware=True,
         command="tests/trained.py",
     )

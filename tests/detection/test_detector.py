@@ -33,6 +33,8 @@ from kws_edge.spec import CorpusSettings, DetectionSettings, FeatureSpec
 LABELS = CorpusSettings().labels
 SPEC = FeatureSpec()
 SCALE = 0.1
+# some of everything: averaging, counting, and a second of quiet
+SETTINGS = DetectionSettings(smoothing_window=3, threshold=0.75, minimum_count=2, refractory_ms=1000)
 
 
 @pytest.fixture(scope="session", params=["gcc", "clang"])
@@ -44,7 +46,7 @@ def compiled(
 
 
 def tables_of(**changes: object) -> DetectorTables:
-    return detector_tables(replace(DetectionSettings(), **changes), SPEC, LABELS, SCALE)  # type: ignore[arg-type]
+    return detector_tables(replace(SETTINGS, **changes), SPEC, LABELS, SCALE)  # type: ignore[arg-type]
 
 
 def words(*runs: tuple[str, int], height: int = 100) -> NDArray[np.int8]:

@@ -81,7 +81,7 @@ def small_firmware(
     oracle = cache(lambda: open_oracle(model))
     return Firmware(
         model=FirmwareModel(model=model, labels=tuple(labels), features=fitted),
-        detection=detection or DetectionSettings(threshold=0.3, refractory_ms=300),
+        detection=detection or DetectionSettings(smoothing_window=3, threshold=0.3, minimum_count=2, refractory_ms=300),
         engine="aot",
         inference=lambda rows: oracle().run(rows),
         source="small network",

@@ -40,7 +40,7 @@ def stream(tones: Corpus) -> np.ndarray:
 @pytest.fixture(scope="session")
 def bundle(trained_bundle: Bundle) -> Bundle:
     """The trained bundle with a threshold for how little it was trained."""
-    return dataclasses.replace(trained_bundle, detection=DetectionSettings(threshold=0.45))
+    return dataclasses.replace(trained_bundle, detection=dataclasses.replace(trained_bundle.detection, threshold=0.45))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ def pareto_png(results: Sequence[Result]) -> bytes:
     Needs matplotlib.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(14, 4.8), layout="constrained")
     panels = figure.subplots(1, len(_COSTS), sharey=True)
@@ -26,6 +27,9 @@ def pareto_png(results: Sequence[Result]) -> bytes:
         front = _front(results, cost)
         axes.step([c for c, _ in front], [100 * a for _, a in front], where="post", color="black", linewidth=1)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("validation accuracy, %")

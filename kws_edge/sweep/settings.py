@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +62,7 @@ class ModelLists:
     """One family, and a list of alternatives for each of the options that vary."""
 
     arch: str
-    options: dict[str, list[Any]] = field(default_factory=dict)
+    options: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class SweepSettings:
     search: SearchSettings
     models: tuple[ModelLists, ...]
     # field of FeatureSpec to its alternatives
-    features: dict[str, list[Any]]
+    features: Mapping[str, Sequence[Any]]
     # tables that every training gets as they are
     corpus: CorpusSettings
     augmentation: AugmentationSettings
@@ -154,5 +155,5 @@ def shortened(training: TrainingSettings, share: float) -> TrainingSettings:
     return dataclasses.replace(training, epochs=epochs, qat_epochs=qat_epochs)
 
 
-def _combinations(lists: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _combinations(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]

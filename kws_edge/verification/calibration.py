@@ -70,10 +70,13 @@ def calibrate(
     base: DetectionSettings,
     targets: Sequence[Target],
     *,
+    smoothing_windows: Sequence[int] = SMOOTHING_WINDOWS,
+    minimum_counts: Sequence[int] = MINIMUM_COUNTS,
     progress: Progress | None = None,
 ) -> list[Calibration]:
     """The settings for each target, all of them with the inference stride of `base`, with which `sweep` was made.
 
+    `progress(done, total)` counts pairs of a smoothing window and a minimum count.
     Raises SettingsError for a stream that is too short for a target: in H hours, 1/H an hour is the least that can be
     told from none; and for a stream without keywords.
     """
@@ -86,24 +89,19 @@ def calibrate(
                 f"{truth.hours:g} h cannot tell {target.false_accepts_per_hour:g} false accepts an hour from none; "
                 f"make the stream {1 / target.false_accepts_per_hour:g} hours or longer"
             )
-    points = _grid(sweep, base, progress)
-    return [_choose(sweep, points, target) for target in targets]
-
-
-def _grid(sweep: Sweep, base: DetectionSettings, progress: Progress | None) -> list[OperatingPoint]:
     shapes = [
         dataclasses.replace(
             base, smoothing_window=window, minimum_count=count, refractory_ms=REFRACTORY_MS[0], thresholds={}
         )
-        for window in SMOOTHING_WINDOWS
-        for count in MINIMUM_COUNTS
+        for window in smoothing_windows
+        for count in minimum_counts
     ]
     points: list[OperatingPoint] = []
     for number, shape in enumerate(shapes, 1):
         points += sweep.curve(shape, THRESHOLDS)
         if progress is not None:
             progress(number, len(shapes))
-    return points
+    return [_choose(sweep, points, target) for target in targets]
 
 
 def _choose(sweep: Sweep, points: Sequence[OperatingPoint], target: Target) -> Calibration:

@@ -43,7 +43,7 @@ def summarize(model: bytes) -> ModelSummary:
     Raises ConversionError when they are no such file. Source of the layout: TFLite's schema, through the reader that
     LiteRT generates from it.
     """
-    from ai_edge_litert import schema_py_generated as schema
+    from kws_edge.tflite_schema import schema
 
     if model[4:8] != b"TFL3":
         raise ConversionError(f"these {len(model)} bytes are no TFLite model: the identifier TFL3 is missing")
@@ -65,7 +65,7 @@ def summarize(model: bytes) -> ModelSummary:
 
 def tensor_info(tensor: Any) -> TensorInfo:
     """Shape and quantization of a tensor as the schema's reader has it; of scales per channel the first."""
-    from ai_edge_litert import schema_py_generated as schema
+    from kws_edge.tflite_schema import schema
 
     dtype_names = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
     shape = tuple(int(size) for size in tensor.shape)

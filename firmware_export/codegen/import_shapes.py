@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ai_edge_litert import schema_py_generated as schema
-
 from firmware_export.codegen import ir
 from firmware_export.codegen.operands import Operands, Reader
+from kws_edge.tflite_schema import schema
 
 
 def _reshape(op: Operands) -> ir.Operator:

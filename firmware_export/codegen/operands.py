@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ai_edge_litert import schema_py_generated as schema
-
 from firmware_export.codegen import ir
 from firmware_export.codegen.fixed_point import quantized
 from firmware_export.codegen.tflite_file import RawModel, RawOperator
 from kws_edge.errors import ExportError
+from kws_edge.tflite_schema import schema
 
 TFLM_INSTEAD = "use --engine tflm, which runs every operator that TensorFlow Lite Micro has"
 

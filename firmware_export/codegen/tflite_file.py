@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.codegen.flatbuffer import MalformedError, checked
 from firmware_export.codegen.ir import Quantization, Tensor
 from kws_edge.errors import ExportError
+from kws_edge.tflite_schema import schema
 
 IDENTIFIER = b"TFL3"
 MOST_ITEMS = 2000  # operators or tensors; this field's networks have tens

@@ -78,7 +78,7 @@ def cut_after(model: bytes, number: int) -> bytes:
 
 
 def _parse(model: bytes) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
+    from kws_edge.tflite_schema import schema
 
     try:
         return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))

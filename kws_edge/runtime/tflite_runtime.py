@@ -6,9 +6,11 @@ from kws_edge.runtime.litert import TfLiteInterpreter
 from kws_edge.tflite_file import summarize
 
 
-def open_tflite_runtime(name: str, model: bytes, *, threads: int) -> TfLiteInterpreter:
-    """tflite-runtime on `model` with its default kernels, XNNPACK where its build has it, on `threads` threads."""
-    from tflite_runtime.interpreter import Interpreter
+def open_tflite_runtime(name: str, model: bytes, *, reference: bool, threads: int) -> TfLiteInterpreter:
+    """tflite-runtime on `model` with its reference kernels, or else with its defaults on `threads` threads."""
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
 
     summarize(model)  # the interpreter aborts the process on some damaged files, this raises
-    return TfLiteInterpreter(name, model, Interpreter(model_content=model, num_threads=threads))
+    resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=threads)
+    return TfLiteInterpreter(name, model, interpreter)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from firmware_export.codegen.compiled import compile_network
 from kws_edge.errors import ExportError
 from kws_edge.models import build_model
 from kws_edge.spec import FeatureSpec, ModelSettings
 from kws_edge.tflite_file import summarize
+from kws_edge.tflite_schema import schema
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 

@@ -24,6 +24,7 @@ KERAS_FLOAT = "keras_float"
 KERAS_QAT = "keras_qat"
 LITERT_FLOAT = "litert_float"
 LITERT_REFERENCE = "litert_reference"
+TFLITE_RUNTIME_REFERENCE = "tflite_runtime_reference"
 TFLM = "tflm"
 AOT = "aot"
 _COMPILER = "cc"
@@ -51,6 +52,8 @@ class Candidate:
 def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     """All interpreters of `bundle`, those that are absent here included; TensorFlow is imported when one is opened."""
     here = available_interpreters()
+    only_old = here["litert_xnnpack"] is not None and here["tflite_runtime"] is None
+    float_engine = "tflite_runtime" if only_old else "litert_xnnpack"
     tensorflow = importlib.util.find_spec("tensorflow")
     keras_absence = None if tensorflow else "TensorFlow is not installed; pip install 'kws-edge[train]'"
     if keras_absence is None and is_own(bundle.arch):
@@ -64,9 +67,7 @@ def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     return (
         Candidate(KERAS_FLOAT, True, keras_absence, lambda: open_keras(quantized=False)),
         Candidate(KERAS_QAT, True, keras_absence, lambda: open_keras(quantized=True)),
-        Candidate(
-            LITERT_FLOAT, True, here["litert_xnnpack"], lambda: open_interpreter("litert_xnnpack", bundle.float_model)
-        ),
+        Candidate(LITERT_FLOAT, True, here[float_engine], lambda: open_interpreter(float_engine, bundle.float_model)),
         *(_int8_candidate(name, absence, bundle) for name, absence in here.items()),
         _aot_candidate(bundle),
     )

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 
 from kws_edge.bundle import Bundle
 from kws_edge.verification.checks import device_of
-from kws_edge.verification.interpreters import AOT, KERAS_QAT, LITERT_REFERENCE, TFLM, candidates
+from kws_edge.verification.interpreters import (
+    AOT,
+    KERAS_QAT,
+    LITERT_REFERENCE,
+    TFLITE_RUNTIME_REFERENCE,
+    TFLM,
+    candidates,
+)
 from kws_edge.verification.layer_outputs import layer_outputs
 
 # these compute the same integers, so a single different one is a departure
-EXACT = (LITERT_REFERENCE, TFLM, AOT)
+EXACT = (LITERT_REFERENCE, TFLITE_RUNTIME_REFERENCE, TFLM, AOT)
 _ROUNDING = (KERAS_QAT, "litert_xnnpack", "tflite_runtime")
 # These round differently, which adds up from layer to layer; on average over a layer's outputs, sound ones stay below
 # this many int8 steps (measured on trained networks: docs/verify.md).

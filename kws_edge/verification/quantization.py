@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from kws_edge.bundle import Bundle
 from kws_edge.runtime import TensorInfo
-from kws_edge.verification.interpreters import LITERT_REFERENCE, dequantized
+from kws_edge.runtime.oracle import reference_name
+from kws_edge.verification.interpreters import dequantized
 from kws_edge.verification.layer_outputs import layer_outputs, tensorflow_absence
 
 # above this share of outputs beyond the range it is too narrow, whatever else
@@ -88,7 +89,7 @@ def measure_quantization(bundle: Bundle, features: NDArray[np.int8]) -> Quantiza
         inputs = dequantized(features, bundle.features)
         real = keras_activations(bundle, inputs, form="float", weights="quantized")
     layers = []
-    for info, steps in layer_outputs(bundle, LITERT_REFERENCE, features):
+    for info, steps in layer_outputs(bundle, reference_name(), features):
         if info.kind == "RESHAPE":
             continue
         floats = real.get(info.name)

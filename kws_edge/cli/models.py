@@ -21,13 +21,15 @@ def models(
     price: Annotated[
         bool, typer.Option("--price", help="Build, convert and plan every network anew; takes minutes.")
     ] = False,
-    write: Annotated[Path | None, typer.Option(help="With --price: TOML file for the prices.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="With --price: TOML file for them; what NAME does not name stays.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """List the networks: parameters, multiply-accumulates, bytes, memory, best known accuracy."""
     from kws_edge.cli.progress import progress_bar
     from kws_edge.files import write_file
-    from kws_edge.sweep.catalogue import Entry, catalogue, price_all, prices_toml
+    from kws_edge.sweep.catalogue import Entry, catalogue, merged, price_all, prices_toml, read_prices
     from kws_edge.sweep.tables import catalogue_table
 
     if write is not None and not price:
@@ -43,7 +45,8 @@ def models(
             prices = price_all(names or (), progress)
         entries = tuple(Entry(one, None) for one in prices)
         if write is not None:
-            write_file(write, prices_toml(prices))
+            old = read_prices(write) if write.exists() else ()
+            write_file(write, prices_toml(merged(old, prices, names or ())))
     else:
         entries = catalogue(names or ())
     if as_json:

@@ -141,6 +141,13 @@ def wanted() -> tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]:
     return tuple(found)
 
 
+def merged(old: Sequence[PricedPreset], new: Sequence[PricedPreset], names: Sequence[str]) -> tuple[PricedPreset, ...]:
+    """`old` with all that `names` names (everything, if empty) replaced by `new`, a family's presets side by side."""
+    staying = [price for price in old if names and price.preset not in names and price.arch not in names]
+    order = {arch: number for number, arch in enumerate(dict.fromkeys(price.arch for price in (*old, *new)))}
+    return tuple(sorted((*staying, *new), key=lambda price: order[price.arch]))
+
+
 def price_all(
     names: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
 ) -> tuple[PricedPreset, ...]:

@@ -83,13 +83,24 @@ def search(
             results[candidate.name] = _trained(results[candidate.name], trained, settings.search.qat)
         alive = [candidate for candidate in alive if results[candidate.name].dropped is None]
         if share < 1.0:
-            alive.sort(key=lambda candidate: results[candidate.name].accuracy or 0.0, reverse=True)
-            staying = math.ceil(len(alive) / _ETA)
-            for candidate in alive[staying:]:
-                reason = f"others were better after {shortened(settings.training, share).epochs} epochs"
-                results[candidate.name] = dataclasses.replace(results[candidate.name], dropped=reason)
-            alive = alive[:staying]
-    found = [dataclasses.replace(one, pareto=_undominated(one, results.values())) for one in results.values()]
+            staying = survivors({candidate.name: results[candidate.name] for candidate in alive})
+            for candidate in alive:
+                if candidate.name not in staying:
+                    reason = f"others were better after {shortened(settings.training, share).epochs} epochs"
+                    results[candidate.name] = dataclasses.replace(results[candidate.name], dropped=reason)
+            alive = [candidate for candidate in alive if candidate.name in staying]
+    return with_pareto_front(tuple(results.values()))
+
+
+def survivors(results: Mapping[str, Result]) -> list[str]:
+    """Names of the best third, rounded up, best first."""
+    order = sorted(results, key=lambda name: results[name].accuracy or 0.0, reverse=True)
+    return order[: math.ceil(len(order) / _ETA)]
+
+
+def with_pareto_front(results: Sequence[Result]) -> tuple[Result, ...]:
+    """`results` with `pareto` found out, best first, dropped ones last."""
+    found = [dataclasses.replace(one, pareto=_undominated(one, results)) for one in results]
     return tuple(sorted(found, key=lambda one: (one.dropped is not None, -(one.accuracy or 0.0))))
 
 
@@ -142,7 +153,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _undominated(one: Result, others: Any) -> bool:
+def _undominated(one: Result, others: Sequence[Result]) -> bool:
     if one.dropped is not None:
         return False
     own = _merits(one)

@@ -1,0 +1,151 @@
+"""A sweep trains what is within its budget, goes on where it was killed, and shows what nothing beats."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kws_edge.bundle import read_bundle
+from kws_edge.sweep.price import Price
+from kws_edge.sweep.search import Result, survivors, with_pareto_front
+from kws_edge.sweep.tables import sweep_table
+
+SWEEP = """
+[budget]
+weight_bytes = 3000
+
+[[model]]
+arch = "ds_cnn"
+options = { width = [6, 64], blocks = [1] }
+
+[[model]]
+arch = "tiny_conv"
+options = { width = [1] }
+
+[[model]]
+arch = "light_cnn"
+
+[corpus]
+keywords = ["low", "middle", "high"]
+
+[training]
+epochs = 4
+qat_epochs = 1
+batch_size = 20
+"""
+
+
+def result(name, accuracy, weight_bytes, ram_bytes=100, dropped=None):
+    price = Price(parameters=1, macs=1000, file_bytes=1, weight_bytes=weight_bytes, ram_bytes=ram_bytes)
+    return Result(
+        name=name, arch="ds_cnn", options={}, features={}, price=price, dropped=dropped, accuracy=accuracy, seconds=60.0
+    )
+
+
+def test_the_front_is_what_nothing_beats_in_every_respect():
+    results = [
+        result("best", 0.9, 400),
+        result("dearer and worse", 0.8, 500),
+        result("cheap", 0.7, 200),
+        result("less memory", 0.6, 400, ram_bytes=50),
+        result("dropped", 0.95, 10, dropped="over the budget"),
+        result("twin", 0.7, 200),
+        result("large", 0.85, 300, ram_bytes=None),
+    ]
+    found = with_pareto_front(results)
+    assert [one.name for one in found] == [
+        "best",
+        "large",
+        "dearer and worse",
+        "cheap",
+        "twin",
+        "less memory",
+        "dropped",
+    ]
+    assert {one.name for one in found if one.pareto} == {"best", "cheap", "twin", "less memory"}
+    table = sweep_table(found)
+    assert "over the budget" in table
+    assert table.index("best") < table.index("cheap") < table.index("dropped  ")
+
+
+def test_halving_keeps_the_best_third():
+    results = {name: result(name, accuracy, 1) for name, accuracy in zip("abcdefg", (1, 7, 3, 6, 2, 5, 4), strict=True)}
+    assert survivors(results) == ["b", "d", "f"]
+
+
+@pytest.fixture
+def swept(tones, tmp_path, package):
+    """`swept(*arguments)` starts `kws-edge sweep` on tones."""
+    for module in ("tensorflow", "matplotlib", "plotly"):
+        package(module, "pip install 'kws-edge[train,explore]'")
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    command = [sys.executable, "-m", "kws_edge", "sweep", str(tmp_path / "sweep.toml"), "-o", str(tmp_path / "out")]
+
+    def start(*arguments):
+        return subprocess.Popen(
+            [*command, "--data", str(tones.folder), "--jobs", "2", *arguments],
+            env={**os.environ, "XDG_CACHE_HOME": str(tones.folder.parent / "home")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def trainings_of(folder):
+    """Process ids of trainings that write into `folder`."""
+    found = []
+    for process in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as stream:
+                words = stream.read().split(b"\0")
+        except OSError:
+            continue
+        if b"train" in words and any(word.startswith(os.fsencode(folder)) for word in words):
+            found.append(int(process))
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_in_the_middle_of_a_training(swept, tmp_path):
+    folder = tmp_path / "out"
+    sweep = swept()
+    began = []
+    while not began:
+        assert sweep.poll() is None, sweep.communicate()
+        time.sleep(0.05)
+        began = [log for log in folder.glob("logs/*.log") if "float epoch 2/4" in log.read_text()]
+    sweep.send_signal(signal.SIGKILL)
+    sweep.communicate()
+    while trainings_of(folder):  # they die with it
+        time.sleep(0.05)
+    assert not list(folder.glob("bundles/[!.]*"))
+    prices = (folder / "prices.json").stat().st_mtime_ns
+
+    sweep = swept("--json")
+    said, warned = sweep.communicate()
+    assert sweep.returncode == 0, warned
+    assert (folder / "prices.json").stat().st_mtime_ns == prices
+    for log in began:  # the epochs before the kill were not trained again
+        assert log.read_text().count("float epoch 1/4") == log.read_text().count("float epoch 4/4") == 1
+    results = {one["arch"]: one for one in json.loads(said) if one["dropped"] is None}
+    assert set(results) == {"ds_cnn", "tiny_conv"}
+    for one in results.values():
+        (path,) = one["bundles"]
+        bundle = read_bundle(folder / path)
+        assert one["accuracy"] == bundle.metrics["validation_accuracy"]["qat"]
+        assert one["price"]["file_bytes"] == pytest.approx(len(bundle.int8_model), rel=0.02)
+    reasons = {one["arch"]: one["dropped"] for one in json.loads(said) if one["dropped"] is not None}
+    assert "weight_bytes" in reasons["ds_cnn"]
+    assert "does not fit" in reasons["light_cnn"]
+    assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "sweep.html").read_text(encoding="utf-8")
+    assert all(one["name"] in page for one in results.values())
+    assert "https://cdn" not in page.split("<body>")[1][:2000]

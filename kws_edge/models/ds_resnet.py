@@ -8,15 +8,45 @@ each stage.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kws_edge.models.network import Network
 from kws_edge.spec import require
 
-FEATURES: dict[str, Any] = {}
+T = TypeVar("T")
+
+
+FEATURES: dict[str, Any] = {"mel_bands": 40, "coefficients": 28}
+# networks in time alone: a 1x1 convolution of all columns, then blocks of one width at full time resolution
+_IN_TIME: dict[str, Any] = {
+    "columns_as_channels": True,
+    "stem_kernel": [1, 1],
+    "stem_strides": [1, 1],
+    "strides": [[1, 1]],
+    "blocks": [1],
+    "depthwise_relu": False,
+}
 PRESETS: dict[str, dict[str, Any]] = {
-    "ds_resnet": {},
-    "ds_resnet-small": {"stem_width": 16, "widths": [24, 32, 48], "blocks": [1, 2, 2]},
+    "ds_resnet-S": {
+        **_IN_TIME,
+        "stem_width": 32,
+        "widths": [32] * 7,
+        "kernels": [[5, 1], [7, 1], [9, 1], [9, 1], [11, 1], [11, 1], [13, 1]],
+    },
+    "ds_resnet-M": {
+        **_IN_TIME,
+        "stem_width": 64,
+        "widths": [64] * 6,
+        "kernels": [[5, 1], [7, 1], [9, 1], [9, 1], [11, 1], [13, 1]],
+    },
+    "ds_resnet-L": {
+        **_IN_TIME,
+        "stem_width": 96,
+        "stem_kernel": [3, 1],
+        "widths": [96] * 6,
+        "kernels": [[9, 1], [9, 1], [11, 1], [13, 1], [15, 1], [17, 1]],
+    },
+    "ds_resnet-2d": {},
 }
 
 
@@ -34,9 +64,9 @@ class Settings:
     stem_pool: tuple[int, ...] = ()
     # channels of each stage
     widths: tuple[int, ...] = (48, 64, 80)
-    # blocks of each stage
+    # blocks of each stage; one entry serves all
     blocks: tuple[int, ...] = (2, 2, 2)
-    # strides of each stage's first block
+    # strides of each stage's first block; one entry serves all
     strides: tuple[tuple[int, ...], ...] = ((1, 1), (2, 2), (1, 1))
     # depthwise kernel of each stage; one entry serves all
     kernels: tuple[tuple[int, ...], ...] = ((3, 3),)
@@ -52,9 +82,9 @@ class Settings:
     def __post_init__(self) -> None:
         stages = len(self.widths)
         require(
-            len(self.blocks) == len(self.strides) == stages and len(self.kernels) in (1, stages),
+            all(len(each) in (1, stages) for each in (self.blocks, self.strides, self.kernels)),
             f"{stages} widths, {len(self.blocks)} blocks, {len(self.strides)} strides, {len(self.kernels)} kernels; "
-            "give as many of each (or one kernel)",
+            "give as many of each, or one",
         )
         require(min((*self.widths, *self.blocks, self.stem_width), default=1) >= 1, "widths and blocks start at 1")
         for name, pairs in (
@@ -76,9 +106,9 @@ def build(network: Network, settings: Settings) -> Any:
     )
     if settings.stem_pool:
         x = network.pool(x, "max", _fitting(settings.stem_pool, x))
-    kernels = settings.kernels * (len(settings.widths) if len(settings.kernels) == 1 else 1)
-    for width, blocks, strides, kernel in zip(settings.widths, settings.blocks, settings.strides, kernels, strict=True):
-        for number in range(blocks):
+    for stage, width in enumerate(settings.widths):
+        strides, kernel = _entry(settings.strides, stage), _entry(settings.kernels, stage)
+        for number in range(_entry(settings.blocks, stage)):
             x = _block(network, x, width, kernel, strides if number == 0 else (1, 1), settings)
     if settings.head_width:
         x = network.convolution(x, settings.head_width, 1)
@@ -92,6 +122,10 @@ def _block(
     residual = settings.residual and strides[0] == strides[1] == 1 and x.shape[-1] == width
     y = network.convolution(y, width, 1, relu=not residual)
     return network.add(y, x) if residual else y
+
+
+def _entry(values: tuple[T, ...], stage: int) -> T:
+    return values[stage if len(values) > 1 else 0]
 
 
 def _pair(values: tuple[int, ...]) -> tuple[int, int]:

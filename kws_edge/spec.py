@@ -337,20 +337,21 @@ class DetectionSettings:
     # milliseconds between two inferences, rounded to whole rows of features; every 100 ms a word of half a second is
     # seen whole several times
     inference_stride_ms: float = 100.0
-    # inferences whose probabilities are averaged into the score; 1 is none: on streams, a keyword that must lead many
-    # times in a row was told from other speech better than one whose average is high (docs/detection.md)
+    # inferences whose probabilities are averaged into the score; 1 is none: on streams, a keyword that leads several
+    # times in a row is told from other speech as well as one whose average is high, and at equal misses sooner
     smoothing_window: int = 1
-    # score, 0 to 1, from which a keyword is a hit; with this count, misses of 20 % and 70 false accepts an hour on
-    # streams that a third of the time are running speech. `kws-edge calibrate` finds the one for a product
-    threshold: float = 0.6
+    # score, 0 to 1, from which a keyword is a hit. Of the settings that accept as many falsely, this one and the count
+    # of 4 miss the fewest words that follow one another closely, and few of those that stand alone (docs/detection.md).
+    # `kws-edge calibrate` finds the settings for a product
+    threshold: float = 0.65
     # keyword to a threshold of its own, for words that are missed or invented more often than others
     thresholds: dict[str, float] = field(default_factory=dict)
-    # inferences in a row in which one keyword is the hit with the highest score, before it is detected; a word of half
-    # a second is whole in a one-second clip for six inferences, a syllable that resembles one seldom for so many. One
-    # fewer answers 0.1 s sooner and at equal misses accepts a third more falsely
-    minimum_count: int = 6
-    # milliseconds after a detection in which nothing counts, so that the next word is heard; a keyword whose outputs
-    # stay high is not detected again in any case, and at this count none of 1,300 spoken ones was
+    # inferences in a row in which one keyword is the hit with the highest score, before it is detected. A word of half
+    # a second is whole in a one-second clip for some six of ten a second, a syllable that resembles one for fewer; of
+    # two words that are in the clip together each has fewer too, so more than 4 would miss those
+    minimum_count: int = 4
+    # milliseconds after a detection in which nothing counts; short, for the next word to be heard. A keyword whose
+    # outputs stay high is not detected again in any case, and with this count none of 1,900 spoken ones was
     refractory_ms: int = 400
 
     def __post_init__(self) -> None:

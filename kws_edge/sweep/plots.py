@@ -33,7 +33,8 @@ def pareto_png(results: Sequence[Result]) -> bytes:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("validation accuracy, %")
-    panels[0].legend()
+    if panels[0].lines[1:]:  # one is the front
+        panels[0].legend()
     stream = io.BytesIO()
     # without metadata, so that the same sweep gives the same file
     figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})

@@ -1,0 +1,123 @@
+"""The table of networks: every preset is in it, costs what was published, and is priced as it is built."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from kws_edge.errors import SettingsError
+from kws_edge.settings import to_mapping
+from kws_edge.sweep.catalogue import LABELS, PRICES, catalogue, merged, prices_toml, read_measurements, read_prices
+from kws_edge.sweep.tables import catalogue_table
+
+PUBLISHED = {
+    # parameters and multiply-accumulates in thousands, None where not published; and by how much ours may differ:
+    # published counts of parameters have two batch normalisation parameters where a folded network has one bias
+    "sparknet": (4.636, None, 0.03),  # arXiv:2406.06634
+    "sparknet-32": (11.5, None, 0.03),
+    # arXiv:1904.03814, Table 2; arXiv:1711.07128, Table 7: both count a product and its addition as two
+    "tc_resnet8": (66, 3000 / 2, 0.02),
+    "tc_resnet14": (137, 6100 / 2, 0.02),
+    "ds_cnn-S": (None, 5400 / 2, 0.02),
+    "ds_cnn-M": (None, 19800 / 2, 0.02),
+    "ds_cnn-L": (None, 56900 / 2, 0.02),
+}
+
+
+@pytest.fixture(scope="module")
+def prices():
+    return {price.preset: price for price in read_prices(PRICES)}
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_sizes_are_those_of_the_papers(preset, prices):
+    parameters, macs, tolerance = PUBLISHED[preset]
+    price = prices[preset]
+    if parameters is not None:
+        assert price.parameters == pytest.approx(1000 * parameters, rel=tolerance)
+    if macs is not None:
+        assert price.macs == pytest.approx(1000 * macs, rel=tolerance)
+
+
+def test_sparknet_multiplies_as_often_a_frame_as_the_papers_graph(prices):
+    # 352 + 32 C + 63 C + 6 C^2 + 32 C products with C = 16 channels, 32 coefficients and 32 gates
+    frames = 97
+    assert prices["sparknet"].macs == frames * (352 + 127 * 16 + 6 * 16**2) + 32 * LABELS
+
+
+def test_bc_resnet_has_the_papers_parameters_but_for_what_was_changed(prices):
+    published, batch_norm, sub_spectral, pointwise, last_depthwise = 9232, 288, 184, 184, 20
+    # one bias for two parameters of each normalised channel and ten of each sub-spectral one; two layers gain a bias
+    expected = published - batch_norm - 9 * sub_spectral + pointwise + last_depthwise
+    assert prices["bc_resnet-1"].parameters == expected
+
+
+def test_what_is_written_is_read_again(tmp_path, prices):
+    path = tmp_path / "prices.toml"
+    path.write_text(prices_toml(list(prices.values())))
+    assert read_prices(path) == tuple(prices.values())
+
+
+def test_new_prices_replace_those_of_their_names_alone(prices):
+    old = tuple(prices.values())
+    new = [dataclasses.replace(prices["sparknet"], macs=1)]
+    both = merged(old, new, ["sparknet"])
+    assert {price.preset: price.macs for price in both if price.arch == "sparknet"} == {"sparknet": 1}
+    assert [price for price in both if price.arch != "sparknet"] == [p for p in old if p.arch != "sparknet"]
+    assert merged(old, new, []) == tuple(new)
+
+
+def test_the_best_measurement_of_a_preset_on_its_features_is_shown(tmp_path, monkeypatch):
+    path = tmp_path / "measured.toml"
+    fields = 'data = "tones"\nseeds = 3\ntraining_minutes = 2.0\nfloat_accuracy = 0.9\n'
+    one = '[[measured]]\npreset = "ds_cnn-S"\n'
+    path.write_text(
+        f"{one}{fields}int8_accuracy = 0.81\n"
+        f"{one}{fields}int8_accuracy = 0.87654\nint8_deviation = 0.0012\ninstructions_m4 = 123456\n"
+        f"{one}{fields}int8_accuracy = 0.99\nfeatures = {{ coefficients = 12 }}\n"
+    )
+    monkeypatch.setattr("kws_edge.sweep.catalogue.MEASURED", path)
+    entries = catalogue(["ds_cnn-S"])
+    assert [entry.best.int8_accuracy for entry in entries if entry.price.features == {}] == [0.87654]
+    assert "87.65 ± 0.12" in catalogue_table(entries)
+    path.write_text(path.read_text() + "int8_acuracy = 1.0\n")
+    with pytest.raises(SettingsError, match="int8_accuracy"):
+        read_measurements(path)
+
+
+def test_the_command_lists_all_without_tensorflow_and_names_a_stranger():
+    hidden = "import sys; sys.modules['tensorflow'] = None; from kws_edge.cli import main; main()"
+    listed = subprocess.run([sys.executable, "-c", hidden, "models", "--json"], capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    assert {entry["preset"] for entry in json.loads(listed.stdout)} >= set(PUBLISHED)
+    refused = subprocess.run([sys.executable, "-c", hidden, "models", "ds_cmn"], capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "ds_cmn" in refused.stderr
+
+
+def test_every_preset_is_priced_as_its_family_has_it(prices):
+    pytest.importorskip("tensorflow")
+    from kws_edge.models import FAMILIES, family_module
+
+    for arch in FAMILIES:
+        module = family_module(arch)
+        for preset, options in module.PRESETS.items():
+            priced = prices[preset]
+            assert (priced.arch, priced.options, priced.features) == (arch, options, module.FEATURES), (
+                f"kws-edge models {preset} --price --write {PRICES}"
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["ds_cnn-S", "sparknet", "tiny_conv"])
+def test_prices_are_what_is_built_today(preset, prices, package):
+    package("tensorflow", "pip install 'kws-edge[train]'")
+    from kws_edge.sweep.catalogue import price_all
+
+    assert [to_mapping(price) for price in price_all([preset]) if price.preset == preset] == [
+        to_mapping(prices[preset])
+    ]

@@ -33,6 +33,9 @@ def train(
         typer.Option(help="TOML with tables [features] [corpus] [augmentation] [training] [model] [detection]."),
     ] = None,
     arch: Annotated[str | None, typer.Option(help="Network family, or path/to/file.py:function.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Network and front end together, as `kws-edge models` lists them.")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Setting of the family, as name=value; may be repeated.")
     ] = None,
@@ -85,7 +88,7 @@ def train(
     for module, extra in (("tensorflow", "train"), ("matplotlib", "train")):
         if importlib.util.find_spec(module) is None:
             raise DependencyError(f"train needs {module}: pip install 'kws-edge[{extra}]'")
-    request = _request(config, flags, qat, tuple(teacher or ()))
+    request = _request(config, preset, flags, qat, tuple(teacher or ()))
     _check_output(output, resume=resume, restart=restart, force=force)
     _train(output, data, request, resume=resume, tensorboard=tensorboard, as_json=as_json)
 
@@ -153,9 +156,13 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _request(
-    config: Path | None, flags: dict[str, dict[str, Any]], qat: bool, teachers: tuple[Path, ...]
+    config: Path | None,
+    preset: str | None,
+    flags: dict[str, dict[str, Any]],
+    qat: bool,
+    teachers: tuple[Path, ...],
 ) -> TrainingRequest:
-    """The settings of a training: the TOML's, overridden by the flags that were given."""
+    """The settings of a training: the preset's, overridden by the TOML's, overridden by the flags that were given."""
     from kws_edge.models import check_arch
     from kws_edge.models.own import named_source
     from kws_edge.settings import from_mapping, read_toml
@@ -181,16 +188,31 @@ def _request(
     strangers = set(tables) - set(classes)
     if strangers:
         raise SettingsError(f"{config}: unknown table {sorted(strangers)[0]!r}; known ones: {', '.join(classes)}")
+    defaults = _preset(preset, {**tables.get("model", {}), **flags["model"]}) if preset else {}
     settings: dict[str, Any] = {}
     for name, cls in classes.items():
         given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
-        settings[name] = from_mapping(cls, {**tables.get(name, {}), **given}, source=source)
+        settings[name] = from_mapping(cls, {**defaults.get(name, {}), **tables.get(name, {}), **given}, source=source)
     check_arch(settings["model"].arch)
     settings["model"] = named_source(settings["model"])
     return TrainingRequest(
         **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])
     )
+
+
+def _preset(name: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables [model] and [features] of a preset; `model` is what else was said of the network."""
+    from kws_edge.sweep.catalogue import catalogue
+
+    if model.get("arch"):
+        raise SettingsError(f"--preset {name} and arch = {model['arch']} both name a network; leave one out")
+    entries = catalogue((name,))
+    price = next((entry.price for entry in entries if entry.price.preset == name), None)
+    if price is None:
+        one = entries[0].price.preset
+        raise SettingsError(f"{name} is a family; name one of its presets, such as {one}, or use --arch {name}")
+    return {"model": {"arch": price.arch, "options": price.options}, "features": price.features}
 
 
 def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> None:

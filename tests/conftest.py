@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from chromium import Page
     from peers.cmsis_nn_sources import CmsisNnSources
 
     from kws_edge.bundle import Bundle
@@ -100,6 +101,15 @@ def trained_bundle(
 
     package("tensorflow", "pip install 'kws-edge[train]'")
     return train_on_tones(tones, tmp_path_factory.mktemp("bundles") / "tones_bundle")
+
+
+@pytest.fixture
+def chromium(tool: Callable[[str, str], str]) -> Iterator[Page]:
+    """A page of headless Chromium: `page.open(file)`, then `page.evaluate`, `page.screenshot`, `page.errors`."""
+    from chromium import open_chromium
+
+    with open_chromium(tool("chromium", "apt-get install chromium")) as page:
+        yield page
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from tabulate import tabulate
 from kws_edge.verification.verdict import Verdict
 
 _WORDS = {"pass": "pass", "fail": "FAIL", "not measured": "not measured"}
+_DETAIL_COLUMNS = 64
 _ALIGNED = ("left", "right", "right", "left", "left")
 
 
@@ -17,7 +18,13 @@ def verdict_table(verdict: Verdict) -> str:
         for line in verdict.lines
     ]
     title = verdict.source + (f" ({verdict.board})" if verdict.board else "")
-    table = tabulate(rows, headers=["budget", "measured", "limit", "", ""], disable_numparse=True, colalign=_ALIGNED)
+    table = tabulate(
+        rows,
+        headers=["budget", "measured", "limit", "", ""],
+        disable_numparse=True,
+        colalign=_ALIGNED,
+        maxcolwidths=[None, None, None, None, _DETAIL_COLUMNS],
+    )
     return f"{title}: {_summary(verdict)}\n\n{table}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections import Counter
@@ -50,13 +51,42 @@ def operators(model: bytes) -> tuple[OperatorInfo, ...]:
     return tuple(described)
 
 
-def constant_bytes(model: bytes) -> int:
-    """Bytes of all weights, biases and other constants that the operators of `model` read. Raises ConversionError."""
+@dataclass(frozen=True)
+class LeastCosts:
+    """What no engine can go below, read off a model without building or running anything."""
+
+    # weights, biases and other constants that operators read
+    constant_bytes: int
+    # the largest single activation: an engine may let an output overlap its input, but must hold one of them
+    activation_bytes: int
+    # products of convolutions and fully connected layers in one inference
+    multiply_accumulates: int
+
+
+def least_costs(model: bytes) -> LeastCosts:
+    """See `LeastCosts`; `model` is the bytes of a .tflite file with int8 activations. Raises ConversionError."""
+    kinds = summarize(model).operators
     parsed = _parse(model)
     graph = parsed.subgraphs[0]
-    read = {int(index) for operator in graph.operators for index in operator.inputs if index >= 0}
-    buffers = {graph.tensors[index].buffer for index in read}
-    return sum(len(parsed.buffers[index].data) for index in buffers if parsed.buffers[index].data is not None)
+
+    def constant(index: int) -> bool:
+        data = parsed.buffers[graph.tensors[index].buffer].data
+        return data is not None and len(data) > 0
+
+    def elements(index: int) -> int:
+        return math.prod(int(size) for size in graph.tensors[index].shape)
+
+    buffers, activations, products = set(), [0], 0
+    for operator, kind in zip(graph.operators, kinds, strict=True):
+        read = [int(index) for index in operator.inputs if index >= 0]
+        buffers |= {graph.tensors[index].buffer for index in read if constant(index)}
+        activations += [elements(int(index)) for index in operator.outputs]
+        if kind in ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D"):
+            # each output takes one filter: filters lie along the first axis, a depthwise kernel's along the last
+            filters = int(graph.tensors[read[1]].shape[-1 if kind == "DEPTHWISE_CONV_2D" else 0])
+            products += elements(int(operator.outputs[0])) * elements(read[1]) // filters
+    constants = sum(len(parsed.buffers[index].data) for index in buffers)
+    return LeastCosts(constants, max(activations), products)
 
 
 def cut_after(model: bytes, number: int) -> bytes:

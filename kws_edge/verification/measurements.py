@@ -16,7 +16,7 @@ from kws_edge.detection import inference_samples
 from kws_edge.errors import DependencyError, ExportError, FirmwareError, KwsEdgeError
 from kws_edge.frontend import features
 from kws_edge.runtime import available_interpreters, open_interpreter
-from kws_edge.runtime.operators import constant_bytes
+from kws_edge.runtime.operators import LeastCosts, least_costs
 from kws_edge.runtime.tflm import arena_refusal
 from kws_edge.verification.budget import Board
 from kws_edge.verification.detection import StreamOutcome
@@ -75,12 +75,11 @@ class Measurements:
 
     @cached_property
     def flash_bytes(self) -> Measured:
-        return self._of_device("flash_bytes", constant_bytes(self.bundle.int8_model))
+        return self._of_device("flash_bytes", self._least.constant_bytes)
 
     @cached_property
     def ram_bytes(self) -> Measured:
-        arena = self.layers.aot_arena_bytes if isinstance(self.layers, LayerCosts) else None
-        return self._of_device("ram_bytes", arena)
+        return self._of_device("ram_bytes", self._least.activation_bytes)
 
     @cached_property
     def stack_bytes(self) -> Measured:
@@ -88,14 +87,13 @@ class Measurements:
 
     @cached_property
     def instructions_per_inference(self) -> Measured:
-        return self._of_device("instructions_per_inference", self._fewest_instructions())
+        return self._of_device("instructions_per_inference", self._fewest_instructions)
 
     @cached_property
     def instructions_per_second(self) -> Measured:
-        fewest = self._fewest_instructions()
         spec = self.bundle.features
         rate = spec.sample_rate_hz / inference_samples(self.bundle.detection, spec)
-        return self._of_device("instructions_per_second", None if fewest is None else fewest * rate)
+        return self._of_device("instructions_per_second", self._fewest_instructions * rate)
 
     @cached_property
     def arena_bytes(self) -> Measured:
@@ -196,10 +194,13 @@ class Measurements:
             where += f", standing in for {self.board.stands_in_for}"
         return Measured(value, f"engine aot, {where}")
 
-    def _fewest_instructions(self) -> float | None:
-        if isinstance(self.layers, str):
-            return None
-        return sum(layer.macs for layer in self.layers.layers) / _MACS_PER_INSTRUCTION
+    @cached_property
+    def _least(self) -> LeastCosts:
+        return least_costs(self.bundle.int8_model)
+
+    @property
+    def _fewest_instructions(self) -> float:
+        return self._least.multiply_accumulates / _MACS_PER_INSTRUCTION
 
     def _clips(self) -> str:
         assert self.verification is not None

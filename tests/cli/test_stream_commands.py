@@ -14,12 +14,13 @@ import pytest
 import soundfile
 
 from firmware_export.trial.host_spotter import HostSpotter
-from kws_edge.bundle import Bundle, read_bundle
+from kws_edge.bundle import Bundle, read_bundle, write_calibrated
 from kws_edge.cli.firmware import firmware_of
 from kws_edge.corpus import Corpus
 from kws_edge.corpus.streams import StreamSettings, make_stream
 from kws_edge.runtime.oracle import open_oracle
 from kws_edge.runtime.streaming import StreamingSpotter, open_fastest
+from kws_edge.spec import DetectionSettings
 
 pytestmark = pytest.mark.slow
 
@@ -44,34 +45,40 @@ def samples(tones: Corpus) -> np.ndarray:
     return np.concatenate(list(stream.chunks()))
 
 
-def test_listening_hears_what_the_compiled_spotter_hears(
-    trained_bundle: Bundle, samples: np.ndarray, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def eager(trained_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The trained bundle with settings that make many detections, right ones or wrong ones."""
+    settings = DetectionSettings(smoothing_window=2, threshold=0.4, thresholds={"low": 0.35}, minimum_count=2)
+    path = tmp_path_factory.mktemp("eager") / "bundle"
+    return write_calibrated(path, trained_bundle, settings, command="by hand", measured={})
+
+
+def test_listening_hears_what_the_compiled_spotter_hears(eager: Bundle, samples: np.ndarray, tmp_path: Path) -> None:
     """A file, a pipe and the C get the same samples, and give the same words at the same sample with the same score."""
     soundfile.write(tmp_path / "stream.wav", samples, RATE, subtype="PCM_16")
-    from_file = kws_edge("listen", trained_bundle.path, "--wav", tmp_path / "stream.wav", "--json")
+    from_file = kws_edge("listen", eager.path, "--wav", tmp_path / "stream.wav", "--json")
     assert from_file.returncode == 0, from_file.stderr
-    from_pipe = kws_edge("listen", trained_bundle.path, "-", "--json", given=samples.astype("<i2").tobytes())
+    from_pipe = kws_edge("listen", eager.path, "-", "--json", given=samples.astype("<i2").tobytes())
     assert from_pipe.stdout == from_file.stdout
     heard = [json.loads(line) for line in from_file.stdout.splitlines()]
-    with HostSpotter(firmware_of(trained_bundle, "aot")) as spotter:
+    with HostSpotter(firmware_of(eager, "aot")) as spotter:
         for piece in np.array_split(samples, 7):
             spotter.push(piece)
         firmware = spotter.finish()
-    assert len(heard) > 20 and len({row["label"] for row in heard}) == 3
-    labels = trained_bundle.labels
+    assert len(heard) > 10 and len({row["label"] for row in heard}) > 1
+    labels = eager.labels
     assert [(row["label"], row["end_sample"]) for row in heard] == [
         (labels[found.label], end) for found, end in zip(firmware.detections, firmware.end_samples, strict=True)
     ]
     assert [row["score"] for row in heard] == [found.probability for found in firmware.detections]
-    plain = kws_edge("listen", trained_bundle.path, "--wav", tmp_path / "stream.wav").stdout.decode().splitlines()
+    plain = kws_edge("listen", eager.path, "--wav", tmp_path / "stream.wav").stdout.decode().splitlines()
     assert len(plain) == len(heard) and plain[0].split()[2] == heard[0]["label"]
 
 
-def test_any_interpreter_that_equals_tflm_hears_the_same(trained_bundle: Bundle, samples: np.ndarray) -> None:
+def test_any_interpreter_that_equals_tflm_hears_the_same(eager: Bundle, samples: np.ndarray) -> None:
     part = samples[: 40 * RATE]
-    fast = StreamingSpotter(trained_bundle, open_fastest(trained_bundle.int8_model))
-    sure = StreamingSpotter(trained_bundle, open_oracle(trained_bundle.int8_model))
+    fast = StreamingSpotter(eager, open_fastest(eager.int8_model))
+    sure = StreamingSpotter(eager, open_oracle(eager.int8_model))
     assert fast.interpreter == "aot_host" != sure.interpreter
     expected = sure.push(part)
     assert [found for piece in np.array_split(part, 501) for found in fast.push(piece)] == expected != []

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from kws_edge.bundle import read_bundle
-from kws_edge.sweep.price import Price
+from kws_edge.sweep.price import Price, price_of
 from kws_edge.sweep.search import Result, survivors, with_pareto_front
 from kws_edge.sweep.tables import sweep_table
 
@@ -141,7 +142,9 @@ def test_a_killed_sweep_goes_on_in_the_middle_of_a_training(swept, tmp_path):
         (path,) = one["bundles"]
         bundle = read_bundle(folder / path)
         assert one["accuracy"] == bundle.metrics["validation_accuracy"]["qat"]
-        assert one["price"]["file_bytes"] == pytest.approx(len(bundle.int8_model), rel=0.02)
+        # what it costs was known before it was trained; names and scales in the file vary a little
+        price = price_of(bundle.int8_model)
+        assert {**one["price"], "file_bytes": price.file_bytes} == asdict(price)
     reasons = {one["arch"]: one["dropped"] for one in json.loads(said) if one["dropped"] is not None}
     assert "weight_bytes" in reasons["ds_cnn"]
     assert "does not fit" in reasons["light_cnn"]

@@ -37,8 +37,10 @@ NEVER = 65535
 class DetectorTables:
     """Everything that settings, labels and a model's output scale determine, in integers; the C has the same."""
 
-    # Q15, from 32768 down: exp(-d * output scale) for d steps below the largest logit; beyond the end 0
-    exponential: tuple[int, ...]
+    # Q31, at most 16: exp(-16 * i * output scale), falling from 2**31; beyond the end 0
+    coarse: tuple[int, ...]
+    # Q31, 16: exp(-j * output scale), falling from 2**31
+    fine: tuple[int, ...]
     # per label, Q15, or NEVER
     threshold: tuple[int, ...]
     # inferences
@@ -47,6 +49,15 @@ class DetectorTables:
     minimum_count: int
     # inferences after a detection that count for nothing
     refractory: int
+
+    @property
+    def exponential(self) -> tuple[int, ...]:
+        """Q15, 256 values from 32768 down: exp(-d * output scale) for d steps below the largest logit.
+
+        d = 16 * i + j; two tables of 16 take a quarter of the flash that all the products would.
+        """
+        products = [(high * low + (1 << 46)) >> 47 for high in self.coarse for low in self.fine]
+        return (*products, *[0] * (256 - len(products)))
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,14 @@ def detector_tables(
             raise SettingsError(f"thresholds.{word}: the model has no such keyword; it has {', '.join(keywords)}")
     if not (math.isfinite(output_scale) and output_scale > 0):
         raise SettingsError(f"the model's output scale is {output_scale}; it must be positive")
-    exponential = [math.floor(ONE * math.exp(-below * output_scale) + 0.5) for below in range(256)]
+    coarse, fine = (
+        tuple(math.floor((1 << 31) * math.exp(-step * i * output_scale) + 0.5) for i in range(16)) for step in (16, 1)
+    )
     period_ms = 1000 * inference_samples(settings, spec) / spec.sample_rate_hz
     return DetectorTables(
-        exponential=tuple(value for value in exponential if value),
+        # less than half a step of Q15 is nothing
+        coarse=tuple(value for value in coarse if value >= 1 << 15),
+        fine=fine,
         threshold=tuple(
             max(math.floor(ONE * settings.threshold_of(label) + 0.5), 1) if label in keywords else NEVER
             for label in labels
@@ -127,8 +142,7 @@ def detector_tables(
 
 def probabilities(logits: NDArray[np.int8], tables: DetectorTables) -> NDArray[np.int64]:
     """Softmax in Q15, int64[n, labels] from 0 to 32768, of int8[n, labels], rounded to nearest."""
-    table = np.zeros(256, np.int64)
-    table[: len(tables.exponential)] = tables.exponential
+    table = np.array(tables.exponential, np.int64)
     wide = logits.astype(np.int64)
     powers = table[wide.max(axis=1, keepdims=True) - wide]
     total = powers.sum(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ from firmware_export.codegen.c_text import c_comment, c_string
 from firmware_export.codegen.firmware_model import FirmwareModel
 from kws_edge.detection import DetectorTables
 
-_VALUES_PER_LINE = 16
+_VALUES_PER_LINE = 8
 
 
 def config_files(
@@ -73,8 +73,12 @@ const char *const kws_config_labels[KWS_CONFIG_LABELS] = {{
 {labels}
 }};
 
-static const uint16_t exponential[{len(detector.exponential)}] = {{
-{_rows([f"{value}u" for value in detector.exponential])}
+static const uint32_t coarse[{len(detector.coarse)}] = {{
+{_rows([f"{value}u" for value in detector.coarse])}
+}};
+
+static const uint32_t fine[{len(detector.fine)}] = {{
+{_rows([f"{value}u" for value in detector.fine])}
 }};
 
 /* KWS_DETECTOR_NEVER where a label is no keyword */
@@ -83,8 +87,9 @@ static const uint16_t threshold[KWS_CONFIG_LABELS] = {{
 }};
 
 const kws_detector_settings kws_config_detector = {{
-    /* exponential */ exponential,
-    /* exponential_count */ {len(detector.exponential)}u,
+    /* coarse */ coarse,
+    /* fine */ fine,
+    /* coarse_count */ {len(detector.coarse)}u,
     /* threshold */ threshold,
     /* labels */ KWS_CONFIG_LABELS,
     /* smoothing_window */ KWS_CONFIG_SMOOTHING_WINDOW,

@@ -3,6 +3,14 @@
 #include "kws_memory.h"
 #include <stddef.h>
 
+/* Q15: the exponential of a logit that lies `below` steps, 0 to 255, under the largest. */
+static uint16_t power_of(const kws_detector_settings *settings, uint32_t below) {
+  if (below >> 4 >= settings->coarse_count) {
+    return 0;
+  }
+  return (uint16_t)(((uint64_t)settings->coarse[below >> 4] * settings->fine[below & 15u] + ((uint64_t)1 << 46)) >> 47);
+}
+
 /* Replace the oldest probabilities by those of `logits` and keep the sums of all that are left. */
 static void smooth(kws_detector *detector, const int8_t *logits) {
   const kws_detector_settings *settings = detector->settings;
@@ -15,11 +23,10 @@ static void smooth(kws_detector *detector, const int8_t *logits) {
     if (logits[label] > largest) largest = logits[label];
   }
   for (size_t label = 0; label < labels; ++label) {
-    const uint32_t below = (uint32_t)(largest - logits[label]);
-    powers[label] = below < settings->exponential_count ? settings->exponential[below] : 0;
+    powers[label] = power_of(settings, (uint32_t)(largest - logits[label]));
     total += powers[label];
   }
-  /* never with the exporter's table, which begins with 32768 */
+  /* never with the exporter's tables, whose product begins with 32768 */
   if (total == 0) total = 1;
   for (size_t label = 0; label < labels; ++label) {
     /* at most 2^15 * 2^15 + 255 * 2^15 / 2: fits 32 bits */

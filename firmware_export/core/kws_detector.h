@@ -1,8 +1,8 @@
 /* From rows of model outputs to detections: smoothing, thresholds, minimum count and refractory time, in integers.
  *
  * The same algorithm stands in Python in kws_edge/detection.py and gives identical results. For every inference:
- *  1. The int8 logits become probabilities in Q15 by a softmax over a table of exponentials: the largest logit counts
- *     32768, one that lies d steps below it exponential[d], and each is divided by their sum, rounded to nearest.
+ *  1. The int8 logits become probabilities in Q15 by a softmax: a logit that lies d = 16 * i + j steps below the
+ *     largest counts coarse[i] * fine[j], rounded to Q15, and each is divided by their sum, rounded to nearest.
  *  2. The probability of each label is summed over the last `smoothing_window` inferences (those before the first
  *     count as 0). The score is that sum over the window.
  *  3. The candidate is the keyword with the highest score among those whose score reaches their threshold (the first
@@ -30,9 +30,11 @@ extern "C" {
 
 /* Written by the exporter, constant. */
 typedef struct {
-  /* [exponential_count], Q15: exp(-d * output scale), falling from 32768; beyond its end 0 */
-  const uint16_t *exponential;
-  uint16_t exponential_count;
+  /* Q31: exp(-16 * i * output scale), [coarse_count], beyond its end 0; and exp(-j * output scale), [16] */
+  const uint32_t *coarse;
+  const uint32_t *fine;
+  /* 1 to 16 */
+  uint8_t coarse_count;
   /* [labels], Q15: score at which a label is a hit, or KWS_DETECTOR_NEVER */
   const uint16_t *threshold;
   /* 1 to KWS_CONFIG_LABELS, which is at most 255 */

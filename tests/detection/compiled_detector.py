@@ -25,14 +25,14 @@ _STREAM = """
 #include "kws_detector.h"
 #include <stddef.h>
 
-int stream(const uint16_t *exponential, uint16_t exponential_count, const uint16_t *threshold, uint8_t labels,
-           uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
+int stream(const uint32_t *coarse, const uint32_t *fine, uint8_t coarse_count, const uint16_t *threshold,
+           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
            int32_t *found);
 
-int stream(const uint16_t *exponential, uint16_t exponential_count, const uint16_t *threshold, uint8_t labels,
-           uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
+int stream(const uint32_t *coarse, const uint32_t *fine, uint8_t coarse_count, const uint16_t *threshold,
+           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
            int32_t *found) {
-  const kws_detector_settings settings = {exponential, exponential_count, threshold, labels,
+  const kws_detector_settings settings = {coarse, fine, coarse_count, threshold, labels,
                                           smoothing_window, minimum_count, refractory};
   kws_detector detector;
   int detections = 0;
@@ -67,14 +67,15 @@ class CompiledDetector:
         self._stream = ctypes.CDLL(str(library)).stream
 
     def detect(self, logits: NDArray[np.int8], tables: DetectorTables) -> list[Detection]:
-        exponential = np.array(tables.exponential, np.uint16)
+        coarse, fine = np.array(tables.coarse, np.uint32), np.array(tables.fine, np.uint32)
         threshold = np.array(tables.threshold, np.uint16)
         rows = np.ascontiguousarray(logits)
         found = np.zeros((len(rows) + 1, 3), np.int32)
         pointer = ctypes.c_void_p
         count = self._stream(
-            pointer(exponential.ctypes.data),
-            ctypes.c_uint16(len(exponential)),
+            pointer(coarse.ctypes.data),
+            pointer(fine.ctypes.data),
+            ctypes.c_uint8(len(coarse)),
             pointer(threshold.ctypes.data),
             ctypes.c_uint8(len(threshold)),
             ctypes.c_uint8(tables.smoothing_window),

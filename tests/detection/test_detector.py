@@ -72,9 +72,10 @@ def wandering(rng: np.random.Generator, count: int, labels: int, step: float, to
 @st.composite
 def any_tables(draw: st.DrawFn) -> DetectorTables:
     labels = draw(st.integers(1, WIDEST_LABELS))
-    exponential = draw(st.lists(st.integers(0, ONE), max_size=255))
+    coarse, fine = (draw(st.lists(st.integers(0, 1 << 31), min_size=least, max_size=15)) for least in (0, 15))
     return DetectorTables(
-        exponential=(ONE, *sorted(exponential, reverse=True)),
+        coarse=(1 << 31, *sorted(coarse, reverse=True)),
+        fine=(1 << 31, *sorted(fine, reverse=True)),
         threshold=tuple(draw(st.lists(st.integers(1, ONE) | st.just(NEVER), min_size=labels, max_size=labels))),
         smoothing_window=draw(st.integers(1, WIDEST_WINDOW)),
         minimum_count=draw(st.integers(1, 64)),

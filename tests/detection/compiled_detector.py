@@ -26,12 +26,12 @@ _STREAM = """
 #include <stddef.h>
 
 int stream(const uint32_t *coarse, const uint32_t *fine, uint8_t coarse_count, const uint16_t *threshold,
-           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
-           int32_t *found);
+           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory,
+           const int8_t *logits, int count, int32_t *found);
 
 int stream(const uint32_t *coarse, const uint32_t *fine, uint8_t coarse_count, const uint16_t *threshold,
-           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory, const int8_t *logits, int count,
-           int32_t *found) {
+           uint8_t labels, uint8_t smoothing_window, uint8_t minimum_count, uint16_t refractory,
+           const int8_t *logits, int count, int32_t *found) {
   const kws_detector_settings settings = {coarse, fine, coarse_count, threshold, labels,
                                           smoothing_window, minimum_count, refractory};
   kws_detector detector;

@@ -30,7 +30,8 @@ class Job:
     name: str
     # settings for `train --config`
     config: str
-    qat: bool
+    # further options of `train`
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Runner:
         for folder in (bundle.parent, self._log(job).parent):
             folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "kws_edge", "train", "-o", str(bundle), "--config", str(config), "--json"]
-        command += ["--qat"] if job.qat else []
+        command += job.options
         command += ["--data", str(self.data)] if self.data is not None else []
         command += ["--resume"] if (work_folder(bundle) / "state.npz").exists() else []
         threads = str(max(1, (os.cpu_count() or 1) // self.jobs))

@@ -106,6 +106,9 @@ def with_pareto_front(results: Sequence[Result]) -> tuple[Result, ...]:
 
 def _jobs(candidate: Candidate, settings: SweepSettings, share: float, data: Path | None) -> list[Job]:
     """One for each seed; the name holds a hash of all that makes it another training."""
+    options = ["--qat"] if settings.search.qat else []
+    for teacher in settings.search.teachers:
+        options += ["--teacher", teacher]
     jobs = []
     for seed in range(settings.search.seeds):
         config = to_toml(
@@ -115,9 +118,9 @@ def _jobs(candidate: Candidate, settings: SweepSettings, share: float, data: Pat
             training=dataclasses.replace(shortened(settings.training, share), seed=seed),
             model=to_mapping(named_source(candidate.model)),
         )
-        identity = f"{config}{settings.search.qat}{data.resolve() if data else ''}"
+        identity = f"{config}{options}{data.resolve() if data else ''}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-        jobs.append(Job(f"{candidate.name}-{digest}", config, settings.search.qat))
+        jobs.append(Job(f"{candidate.name}-{digest}", config, tuple(options)))
     return jobs
 
 

@@ -51,6 +51,8 @@ class SearchSettings:
     qat: bool = True
     # of the random draw
     seed: int = 0
+    # bundles for `train --teacher`
+    teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(self.candidates >= 0, f"candidates = {self.candidates}; use 0 for all, or more")
@@ -108,11 +110,6 @@ class SweepSettings:
             chosen = sorted(random.Random(self.search.seed).sample(range(len(found)), wanted))
             found = [found[number] for number in chosen]
         return tuple(found)
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What makes one training of a sweep another, as plain JSON types; the lists may grow and the budget change."""
-        tables = {name: to_mapping(getattr(self, name)) for name in ("corpus", "augmentation", "training")}
-        return {**tables, "qat": self.search.qat}
 
 
 def read_sweep(path: Path) -> SweepSettings:

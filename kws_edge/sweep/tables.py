@@ -12,7 +12,6 @@ from kws_edge.sweep.search import Result
 
 _CATALOGUE_HEADS = (
     "model",
-    "features",
     "parameters",
     "MACs",
     "int8 file B",
@@ -24,6 +23,7 @@ _CATALOGUE_HEADS = (
     "seeds",
     "minutes",
     "M4 instructions",
+    "features",
 )
 _SWEEP_HEADS = (
     "",
@@ -45,7 +45,7 @@ def catalogue_table(entries: Sequence[Entry]) -> str:
     for entry in entries:
         price, best = entry.price, entry.best
         costs = (price.parameters, price.macs, price.file_bytes, price.weight_bytes, price.ram_bytes, price.arena_bytes)
-        row = [price.preset, described(price.features), *("" if cost is None else f"{cost:,}" for cost in costs)]
+        row = [price.preset, *("" if cost is None else f"{cost:,}" for cost in costs)]
         if best is not None:
             spread = "" if best.int8_deviation is None else f" ± {100 * best.int8_deviation:.2f}"
             row += [
@@ -55,8 +55,10 @@ def catalogue_table(entries: Sequence[Entry]) -> str:
                 f"{best.training_minutes:.0f}",
                 "" if best.instructions_m4 is None else f"{best.instructions_m4:,}",
             ]
-        rows.append(row + [""] * (len(_CATALOGUE_HEADS) - len(row)))
-    table = tabulate(rows, headers=_CATALOGUE_HEADS, disable_numparse=True, colalign=_aligned(len(_CATALOGUE_HEADS)))
+        row += [""] * (len(_CATALOGUE_HEADS) - 1 - len(row))
+        rows.append([*row, described(price.features)])
+    alignment = ("left", *(["right"] * (len(_CATALOGUE_HEADS) - 2)), "left")
+    table = tabulate(rows, headers=_CATALOGUE_HEADS, disable_numparse=True, colalign=alignment if rows else None)
     data = dict.fromkeys(entry.best.data for entry in entries if entry.best)
     notes = ["RAM: engine aot's activations, scratch memory, input and output. Weights: with int32 biases."]
     if data:
@@ -102,7 +104,3 @@ def sweep_table(results: Sequence[Result]) -> str:
 def described(settings: dict[str, Any]) -> str:
     """Settings on one line, such as ``coefficients=40 mel_bands=40``; "default" when there are none."""
     return " ".join(f"{name}={value}" for name, value in settings.items()) or "default"
-
-
-def _aligned(columns: int) -> tuple[str, ...]:
-    return ("left", "left", *(["right"] * (columns - 2)))

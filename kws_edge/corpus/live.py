@@ -40,6 +40,7 @@ class Converter:
 
     def convert(self, block: npt.NDArray[np.float32], *, last: bool = False) -> Samples:
         """int16[m] of float32[n, channels] in +-1; `last` gives what the resampler still holds."""
+        block = np.nan_to_num(block)
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
@@ -54,7 +55,7 @@ def file_blocks(path: Path, rate_hz: int) -> Iterator[Samples]:
             converter = Converter(int(stream.samplerate), rate_hz)
             frames = round(_FILE_BLOCK_S * stream.samplerate)
             while len(block := stream.read(frames, dtype="float32", always_2d=True)):
-                yield converter.convert(np.nan_to_num(block))
+                yield converter.convert(block)
             yield converter.convert(np.zeros((0, 1), np.float32), last=True)
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror}") from error
@@ -164,7 +165,7 @@ def _wav_format(stream: BinaryIO) -> tuple[int, int, int, int]:
 def _decoded(data: bytes, kind: int, bits: int) -> npt.NDArray[np.float32]:
     """float32[n] in +-1 of little-endian samples."""
     if kind == _FLOAT:
-        return np.nan_to_num(np.frombuffer(data, "<f4").astype(np.float32))
+        return np.frombuffer(data, "<f4").astype(np.float32)
     if bits == 24:
         triples = np.frombuffer(data, np.uint8).reshape(-1, 3)
         wide = np.zeros((len(triples), 4), np.uint8)

@@ -6,7 +6,9 @@ import typer
 
 from kws_edge import __version__
 from kws_edge.cli import data
+from kws_edge.cli.bench import bench
 from kws_edge.cli.calibrate import calibrate
+from kws_edge.cli.explore import explore
 from kws_edge.cli.export import export
 from kws_edge.cli.layers import layers
 from kws_edge.cli.listen import listen
@@ -44,6 +46,7 @@ def _options(
 
 app.add_typer(data.app, name="data")
 app.command()(models)
+app.command()(explore)
 app.command()(train)
 app.command()(sweep)
 app.command()(show)
@@ -51,5 +54,6 @@ app.command()(export)
 app.command()(run)
 app.command()(verify)
 app.command()(layers)
+app.command()(bench)
 app.command()(calibrate)
 app.command()(listen)

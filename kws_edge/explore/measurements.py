@@ -121,7 +121,7 @@ def _measure_one(path: Path, band_hz: float, spectrum_hz: float) -> _Row:
     mean = float(signal.mean())
     signal -= mean
     levels = _frame_powers(signal, max(1, info.samplerate * _FRAME_MS // 1000))
-    spectrum, lost = _spectrum(signal, info.samplerate, band_hz, spectrum_hz)
+    spectrum, lost = band_powers(signal, info.samplerate, band_hz, spectrum_hz)
     bits = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
     scalars = (
         info.frames / info.samplerate,
@@ -165,7 +165,9 @@ def _frame_powers(signal: FloatArray, frame: int) -> FloatArray:
     return powers
 
 
-def _spectrum(signal: FloatArray, sample_rate_hz: int, band_hz: float, spectrum_hz: float) -> tuple[FloatArray, float]:
+def band_powers(
+    signal: FloatArray, sample_rate_hz: int, band_hz: float, spectrum_hz: float
+) -> tuple[FloatArray, float]:
     """Mean power in BANDS bands up to `spectrum_hz`, and the part of all power above `band_hz` (Welch's method)."""
     length = 512
     padded = np.pad(signal, (0, max(0, length - len(signal))))

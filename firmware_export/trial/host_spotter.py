@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +20,8 @@ from firmware_export.targets.qemu import require_tool
 from kws_edge.detection import Detection
 from kws_edge.errors import FirmwareError
 
+# pieces of sound, minutes as a rule, that may wait for the program
+_QUEUED_PIECES = 4
 _PROGRAM = Path(__file__).with_name("listen.c")
 
 
@@ -66,24 +71,37 @@ class HostSpotter:
                 raise FirmwareError(f"the spotter does not compile for the host: {done.stderr.strip()}")
             self._output = (folder / "detections.txt").open("w+b")
             self._process = subprocess.Popen([folder / "listen"], stdin=subprocess.PIPE, stdout=self._output)
+            # a pipe holds some 4 s of sound: without a thread that feeds it, one process would wait for the other
+            self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED_PIECES)
+            self._feeder = threading.Thread(target=self._feed, daemon=True)
+            self._feeder.start()
         except BaseException:
             self._folder.cleanup()
             raise
 
     def push(self, samples: NDArray[np.int16]) -> None:
-        """Feed int16[n] further samples; returns when the program has taken all but the last of them."""
+        """Feed int16[n] further samples; they may still wait for the program when this returns."""
         if samples.dtype != np.int16 or samples.ndim != 1:
             raise FirmwareError(f"samples are {samples.dtype}{list(samples.shape)}; expected int16[n]")
+        self._queue.put(np.ascontiguousarray(samples).tobytes())
+
+    def _feed(self) -> None:
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(samples).tobytes())
-        except BrokenPipeError:
-            raise FirmwareError(f"the spotter on the host ended with {self._process.wait()}") from None
+        everything = False
+        with suppress(BrokenPipeError):
+            for piece in iter(self._queue.get, None):
+                self._process.stdin.write(piece)
+            everything = True
+        if not everything:  # `finish` says with what the program ended
+            for _ in iter(self._queue.get, None):
+                pass
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def finish(self) -> SpotterResult:
         """End the stream and return what was made of it. Raises FirmwareError if the program failed."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._queue.put(None)
+        self._feeder.join()
         code = self._process.wait()
         self._output.seek(0)
         *found, end = [line.split() for line in self._output.read().decode().splitlines()] or [[""]]
@@ -102,8 +120,9 @@ class HostSpotter:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
+        if self._feeder.is_alive():
+            self._queue.put(None)
+            self._feeder.join()
         self._output.close()
         self._folder.cleanup()
 

@@ -10,6 +10,7 @@ The TOML file holds the tables of `kws-edge train --config` under [base], and va
     name = "without mixup"
     training = {mixup = 0}
     teachers = ["large"]     # names of variants; each variant learns from its teachers' first seeds
+    exclude = true           # leave out what `kws-edge data check --write` lists
     seeds = [0, 1, 2]        # default: those of --seeds
 
 Bundles are kept in --work, named after variant and seed; a run that was interrupted goes on where it was, and trainings
@@ -54,6 +55,8 @@ class Variant:
     # tables of `kws-edge train --config`
     settings: dict[str, dict[str, Any]]
     teachers: tuple[str, ...]
+    # train without the recordings that `data check` finds spoiled
+    exclude: bool
     seeds: tuple[int, ...]
 
     def bundle(self, work: Path, seed: int) -> Path:
@@ -67,7 +70,7 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
     base = content.get("base", {})
     variants = []
     for given in content.get("variant", []):
-        strangers = set(given) - {"name", "teachers", "seeds", *TABLES}
+        strangers = set(given) - {"name", "teachers", "exclude", "seeds", *TABLES}
         if strangers:
             raise SettingsError(f"{path}: variant {given.get('name')!r} has an unknown key {sorted(strangers)[0]!r}")
         settings = {table: {**base.get(table, {}), **given.get(table, {})} for table in TABLES}
@@ -76,6 +79,7 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
                 name=given["name"],
                 settings={table: values for table, values in settings.items() if values},
                 teachers=tuple(given.get("teachers", ())),
+                exclude=bool(given.get("exclude", False)),
                 seeds=tuple(given.get("seeds", seeds)),
             )
         )
@@ -95,11 +99,23 @@ def train(variant: Variant, seed: int, teachers: list[Path], data: Path, work: P
     command += ["--seed", str(seed), "--output", str(output)]
     for teacher in teachers:
         command += ["--teacher", str(teacher)]
+    if variant.exclude:
+        command += ["--exclude", str(_exclusions(data, work))]
     if (work_folder(output) / "state.npz").exists():
         command.append("--resume")
     if subprocess.run(command, check=False).returncode:
         raise KwsEdgeError(f"the training of {variant.name}, seed {seed}, failed: {' '.join(command)}")
     return read_bundle(output)
+
+
+def _exclusions(data: Path, work: Path) -> Path:
+    """The exclusion list of `data`, written at the first call."""
+    path = work / "exclusions.txt"
+    if not path.exists():
+        command = [sys.executable, "-m", "kws_edge", "data", "check", str(data), "--rows", "0", "--write", str(path)]
+        if subprocess.run(command, check=False).returncode not in (0, 1):
+            raise KwsEdgeError(f"kws-edge data check {data} failed")
+    return path
 
 
 def accuracies(bundle: Bundle, data: Path, split: Any) -> dict[str, float]:

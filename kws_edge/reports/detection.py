@@ -81,6 +81,7 @@ def points_table(points: Mapping[str, OperatingPoint]) -> str:
         [
             name,
             f"{outcome.false_accepts_per_hour:.2f}",
+            "{:.1f} to {:.1f}".format(*outcome.total.false_accepts_per_hour_range),
             _percent(outcome.false_reject_rate),
             outcome.total.duplicates,
             "" if outcome.latency_p50_ms is None else f"{outcome.latency_p50_ms:.0f} / {outcome.latency_p95_ms:.0f}",
@@ -90,7 +91,15 @@ def points_table(points: Mapping[str, OperatingPoint]) -> str:
         for outcome in [point.outcome]
     ]
     kinds = next(iter(points.values())).outcome.scenes if points else {}
-    headers = ["", "false accepts/h", "miss %", "duplicates", "latency ms p50 / p95", *(f"in {kind}" for kind in kinds)]
+    headers = [
+        "",
+        "false accepts/h",
+        "95 %",
+        "miss %",
+        "duplicates",
+        "latency ms p50 / p95",
+        *(f"in {kind}" for kind in kinds),
+    ]
     return tabulate(rows, headers=headers, disable_numparse=True)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from kws_edge.spec import SILENCE, UNKNOWN
 
 # a word has left a model that sees one second when this has passed since its end
 TOLERANCE_MS = 1000.0
+# of the standard normal distribution, two-sided
+_NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,28 @@ class KeywordOutcome:
         """Detections of it that nobody caused, duplicates not counted, per hour of the whole stream."""
         return self.false_accepts / self.hours
 
+    @property
+    def false_accepts_per_hour_range(self) -> tuple[float, float]:
+        """Rates of false accepts, low and high, that hours like these are compatible with at 95 % confidence.
+
+        Byar's approximation of the exact Poisson limits (Breslow and Day, Statistical Methods in Cancer Research II,
+        1987, section 2.3); independent events are assumed.
+        """
+        count = self.false_accepts
+        low = count * (1 - 1 / (9 * count) - _NORMAL_95 / (3 * sqrt(count))) ** 3 if count else 0.0
+        more = count + 1
+        high = more * (1 - 1 / (9 * more) + _NORMAL_95 / (3 * sqrt(more))) ** 3
+        return low / self.hours, high / self.hours
+
     def to_json(self) -> dict[str, Any]:
         """Counts and rates as plain JSON types."""
-        rates = {"false_reject_rate": self.false_reject_rate, "false_accepts_per_hour": self.false_accepts_per_hour}
-        return {**asdict(self), "misses": self.misses, **rates}
+        return {
+            **asdict(self),
+            "misses": self.misses,
+            "false_reject_rate": self.false_reject_rate,
+            "false_accepts_per_hour": self.false_accepts_per_hour,
+            "false_accepts_per_hour_range": list(self.false_accepts_per_hour_range),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,6 +84,14 @@ def test_a_stream_without_keywords_has_no_miss_rate() -> None:
     assert outcome.false_accepts_per_hour == 1.0
 
 
+def test_few_false_accepts_say_little_of_their_rate() -> None:
+    """Against the exact limits of the Poisson distribution (any table of them), in two hours of stream."""
+    for count, low, high in ((0, 0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.39), (100, 81.36, 121.6)):
+        found = [heard(YES, 100 + 3 * n) for n in range(count)]
+        limits = Judge(truth(hours=2.0)).judge(found).total.false_accepts_per_hour_range
+        assert limits == (pytest.approx(low / 2, rel=0.01, abs=0.02), pytest.approx(high / 2, rel=0.02)), count
+
+
 @st.composite
 def streams(draw: st.DrawFn) -> np.ndarray:
     """Outputs in which one label often stays the largest for a while, as in speech."""

@@ -106,12 +106,16 @@ def _line(name: str, limit: float, measured: Measured, *, smaller: bool) -> Line
     if value is not None:
         passed: bool | None = value <= limit if smaller else value >= limit
         if not passed:
-            detail = f"{abs(value - limit):,.10g} too {'much' if smaller else 'little'}; {detail}"
+            detail = f"{_amount(abs(value - limit))} too {'much' if smaller else 'little'}; {detail}"
         return Line(name=name, limit=limit, measured=value, passed=passed, detail=detail)
     if smaller and measured.at_least is not None and measured.at_least > limit:
         least = f"{measured.at_least:,.0f} at least"
         return Line(name=name, limit=limit, measured=None, passed=False, detail=f"{least}; {detail}")
     return Line(name=name, limit=limit, measured=None, passed=None, detail=detail)
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 
 def _layer_lines(name: str, limits: Mapping[str, int], measurements: Measurements) -> Iterator[Line]:

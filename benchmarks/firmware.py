@@ -56,6 +56,8 @@ def cost(firmware: Firmware, trial: Trial) -> dict[str, Any]:
     memory, counted = trial.memory, trial.instructions
     assert counted is not None
     assert memory.model_constants_bytes is not None and memory.selftest_flash_bytes is not None
+    assert memory.weights_bytes is not None
+    without_selftest = memory.flash_bytes - memory.selftest_flash_bytes
     return {
         "on": trial.place,
         "instructions_per_inference": counted.network // len(trial.logits),
@@ -65,7 +67,8 @@ def cost(firmware: Firmware, trial: Trial) -> dict[str, Any]:
         "flash_bytes": memory.flash_bytes,
         "model_constants_bytes": memory.model_constants_bytes,
         "selftest_flash_bytes": memory.selftest_flash_bytes,
-        "other_flash_bytes": memory.flash_bytes - memory.model_constants_bytes - memory.selftest_flash_bytes,
+        "beyond_model_bytes": without_selftest - memory.model_constants_bytes,
+        "beyond_weights_bytes": without_selftest - memory.weights_bytes,
         "spotter_bytes": memory.spotter_bytes,
         "arena_bytes": memory.arena_bytes,
         "stack_bytes": memory.stack_bytes,

@@ -31,6 +31,7 @@ _REQUEST = struct.Struct("<II")
 _NO_LABEL = 255
 # what engine aot packs of a model into its generated source: every constant but the operators' structs
 _MODEL_CONSTANT = re.compile(r"(weights|bias|bias_and_shift|multiplier|shift)_\d+$")
+_WEIGHTS = re.compile(r"weights_\d+$")
 _SECONDS_TO_BOOT = 60.0
 # a portable build on a Cortex-M0 takes some 200 million instructions for a second of audio
 _SECONDS_PER_SECOND = {"host": 1.0, "emulated": 30.0}
@@ -44,6 +45,8 @@ class Memory:
     flash_bytes: int
     # of these the model's own: weights, biases, multipliers and shifts; None where they are not told apart
     model_constants_bytes: int | None
+    # of these the weights alone; None where they are not told apart
+    weights_bytes: int | None
     # of these the self-test and what it expects, which an application may leave out; None where not told apart
     selftest_flash_bytes: int | None
     # kws_spotter: front end, features, detector
@@ -178,6 +181,7 @@ class _Program:
 class _Flash:
     total: int
     constants: int | None
+    weights: int | None
     selftest: int | None
 
 
@@ -217,7 +221,7 @@ def _on_host(program: _Program) -> _Built:
         stdout = _completed(command, "the trial on the host", program.timeout_s("host"))
         return _Run(stdout, output.read_bytes(), None)
 
-    return _Built(_Flash(text_and_data, None, None), run_it)
+    return _Built(_Flash(text_and_data, None, None, None), run_it)
 
 
 def _emulated(program: _Program, cpu: str, *, count: bool) -> _Built:
@@ -242,7 +246,8 @@ def _emulated(program: _Program, cpu: str, *, count: bool) -> _Built:
     sources = {name: part.flash_bytes for name, part in size(elf).sources.items() if name not in _HARNESS_SOURCES}
     self_test = sum(sources.get(name, 0) for name in ("kws_selftest.c", "kws_golden.c"))
     constants = sum(symbol.bytes for symbol in elf.symbols if _MODEL_CONSTANT.match(symbol.name))
-    return _Built(_Flash(sum(sources.values()), constants, self_test), run_it)
+    weights = sum(symbol.bytes for symbol in elf.symbols if _WEIGHTS.match(symbol.name))
+    return _Built(_Flash(sum(sources.values()), constants, weights, self_test), run_it)
 
 
 def _completed(command: Sequence[str], what: str, timeout_s: float | None = None) -> str:
@@ -280,6 +285,7 @@ def _trial(place: str, samples: int, labels: int, verdict: str, done: _Run, flas
         memory=Memory(
             flash_bytes=flash.total,
             model_constants_bytes=flash.constants,
+            weights_bytes=flash.weights,
             selftest_flash_bytes=flash.selftest,
             **numbers,
         ),

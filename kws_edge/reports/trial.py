@@ -45,6 +45,7 @@ def trial_report(trial: Trial, bundle: Bundle, different: list[str]) -> dict[str
         else None,
         "flash_bytes": memory.flash_bytes,
         "model_constants_bytes": memory.model_constants_bytes,
+        "weights_bytes": memory.weights_bytes,
         "selftest_flash_bytes": memory.selftest_flash_bytes,
         "ram_bytes": memory.ram_bytes,
         "spotter_bytes": memory.spotter_bytes,

@@ -80,7 +80,8 @@ def test_firmware_is_python_integer_for_integer(
         assert trial.instructions.total > trial.instructions.network + trial.instructions.frontend > 0
         assert memory.model_constants_bytes is not None
         assert memory.selftest_flash_bytes is not None
-        assert memory.model_constants_bytes > 1000
+        assert memory.weights_bytes is not None
+        assert memory.model_constants_bytes > memory.weights_bytes > 1000
         # front end, network's code, detector and runtime
         assert 4000 < memory.flash_bytes - memory.model_constants_bytes - memory.selftest_flash_bytes < 16 * 1024
 

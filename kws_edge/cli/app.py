@@ -13,6 +13,7 @@ from kws_edge.cli.export import export
 from kws_edge.cli.layers import layers
 from kws_edge.cli.listen import listen
 from kws_edge.cli.models import models
+from kws_edge.cli.report import report
 from kws_edge.cli.run import run
 from kws_edge.cli.show import show
 from kws_edge.cli.sweep import sweep
@@ -55,5 +56,6 @@ app.command()(run)
 app.command()(verify)
 app.command()(layers)
 app.command()(bench)
+app.command()(report)
 app.command()(calibrate)
 app.command()(listen)

@@ -93,12 +93,12 @@ def bench_html(bench: Bench) -> str:
         if figures.resident_bytes is not None
     ]
     drawn = (
-        (f"One inference: half of them below the bar, 95 % below the mark{_caveat(bench)}", inference),
-        (f"From the samples of a stride to the detector's answer, the same way{_caveat(bench)}", whole),
-        (f"Processor time while listening, an inference every {bench.stride_ms:g} ms, per cent of one core", busy),
-        ("Most memory of the process, Python included", memory),
+        (f"One inference: half below the bar, 95 % below the mark; logarithmic{_caveat(bench)}", inference, True),
+        (f"From the samples of a stride to the detector's answer, the same way{_caveat(bench)}", whole, True),
+        (f"Processor time while listening, an inference every {bench.stride_ms:g} ms, of one core", busy, False),
+        ("Most memory of the process, Python included", memory, False),
     )
-    plots = tuple(Plot(caption, bar_plot(bars, caption)) for caption, bars in drawn if bars)
+    plots = tuple(Plot(caption, bar_plot(bars, caption, logarithmic=log)) for caption, bars, log in drawn if bars)
     sections = [
         Section("findings", "Findings", (Lines(findings(bench)),)),
         Section(
@@ -283,7 +283,7 @@ def _caveat(bench: Bench) -> str:
 def _recordings(bench: Bench) -> str:
     recordings = bench.recordings
     assert recordings is not None
-    against = f"; outputs are compared with {bench.reference}" if bench.reference else ""
+    against = f"; outputs are compared with those of {bench.reference}" if bench.reference else ""
     return f"{len(recordings.labels):,} clips of {recordings.source} ({recordings.split}){against}."
 
 

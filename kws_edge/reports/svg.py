@@ -66,10 +66,16 @@ class Block:
     colour: int = 1
 
 
-def bar_plot(bars: Sequence[Bar], title: str) -> str:
-    """Horizontal bars, each under its name; `title` is for who cannot see it."""
+def bar_plot(bars: Sequence[Bar], title: str, *, logarithmic: bool = False) -> str:
+    """Horizontal bars, each under its name; `title` is for who cannot see it. Values are not negative.
+
+    `logarithmic` bars begin at half of the smallest value, and are for values above 0 alone.
+    """
     root = _svg(_ROW * len(bars) + 4, title)
-    most = max((max(bar.value, bar.mark or 0) for bar in bars), default=0) or 1
+    ends = [value for bar in bars for value in (bar.value, bar.mark) if value is not None]
+    low = min(ends, default=1.0) / 2 if logarithmic else 0.0
+    axis = Axis(title="", logarithmic=logarithmic, low=low, high=max(ends, default=0.0) or 1.0)
+    along = _Scale(axis, ends, 0.0, WIDTH)
     for number, bar in enumerate(bars):
         top = _ROW * number
         group = _add(root, "g")
@@ -77,10 +83,11 @@ def bar_plot(bars: Sequence[Bar], title: str) -> str:
         _text(group, 0, top + 12, bar.name)
         _text(group, WIDTH, top + 12, bar.text, anchor="end", kind="value")
         _add(group, "rect", x=0, y=top + 17, width=WIDTH, height=11, rx=3, kind="track")
-        width = max(WIDTH * bar.value / most, 1.5)
-        _add(group, "rect", x=0, y=top + 17, width=width, height=11, rx=3, kind=f"fill{bar.colour}")
+        _add(
+            group, "rect", x=0, y=top + 17, width=max(along(bar.value), 1.5), height=11, rx=3, kind=f"fill{bar.colour}"
+        )
         if bar.mark is not None:
-            place = min(WIDTH * bar.mark / most, WIDTH - 1)
+            place = min(along(bar.mark), WIDTH - 1)
             _add(group, "line", x1=place, x2=place, y1=top + 15, y2=top + 30, kind="mark")
     return _written(root)
 
@@ -129,7 +136,7 @@ def line_plot(
 
 def heat_map(labels: Sequence[str], counts: Sequence[Sequence[int]], title: str) -> str:
     """A confusion matrix: true labels down, predicted labels across, colour by share of the true label's clips."""
-    left, top, cell = 62.0, 58.0, (WIDTH - 62.0) / max(len(labels), 1)
+    left, top, cell = 62.0, 58.0, (WIDTH - 92.0) / max(len(labels), 1)
     root = _svg(top + cell * len(labels) + 2, title)
     for number, label in enumerate(labels):
         _text(root, left - 5, top + cell * (number + 0.5) + 4, label, anchor="end", kind="tick")

@@ -78,15 +78,19 @@ def _parity(bench: Bench) -> Iterator[str]:
     count = len(bench.recordings.labels)
     equal = [r.engine.name for r, clips in judged if clips.outputs_sha256 and clips.different_outputs == 0]
     if equal:
-        yield f"on {count:,} clips {', '.join(dict.fromkeys(equal))} gave {bench.reference}'s integers, every one"
+        yield f"on {count:,} clips {', '.join(dict.fromkeys(equal))} gave the integers of {_name(bench)}, every one"
     other = [(r, clips) for r, clips in judged if clips.outputs_sha256 and clips.different_outputs]
     for name, group in groupby(other, key=lambda pair: pair[0].engine.name):
         outcome = next(group)[1]
         yield (
-            f"{name} differs from {bench.reference} in {outcome.different_outputs:,} outputs, by {outcome.largest_lsb} "
+            f"{name} differs from {_name(bench)} in {outcome.different_outputs:,} outputs, by {outcome.largest_lsb} "
             f"steps at most, and labels {100 * outcome.label_agreement:.2f} % of the clips alike"
             + ("; an ahead-of-time engine that differs is a fault, please report it" if name == AOT else "")
         )
+
+
+def _name(bench: Bench) -> str:
+    return next((r.engine.name for r in bench.results if r.engine.title == bench.reference), "none")
 
 
 def _fastest(bench: Bench) -> Iterator[str]:

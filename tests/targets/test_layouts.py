@@ -85,6 +85,17 @@ def test_includes_are_in_the_folder_or_come_with_the_sdk(pair: tuple[str, Engine
             assert header in known or header.startswith("tensorflow/lite/"), f"{name} includes {header}"
 
 
+def test_both_builds_of_engine_aot_reserve_the_arena_that_their_network_takes() -> None:
+    files = exported_files("generic", "aot")
+    stated = [
+        re.search(r"#ifdef KWS_USE_CMSIS_NN\n.*ARENA_BYTES (\d+)u\n#else\n.*ARENA_BYTES (\d+)u\n#endif", files[name])
+        for name in ("src/kws_config.h", "src/kws_network.h")
+    ]
+    config, network = (match.groups() if match else None for match in stated)
+    assert config == network is not None
+    assert "add_library" in files["CMakeLists.txt"] and "PUBLIC KWS_USE_CMSIS_NN" in files["CMakeLists.txt"]
+
+
 def test_no_file_says_when_or_where_it_was_made(files: dict[str, str]) -> None:
     places = [re.escape(str(place)) for place in (Path.home(), Path(__file__).parents[2], Path(tempfile.gettempdir()))]
     trace = re.compile("|".join([r"20\d\d-\d\d-\d\d", r"\d\d:\d\d:\d\d", *places]))

@@ -12,6 +12,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +27,14 @@ _FLAGS = (
     *("--hide-scrollbars", "--mute-audio", "--no-first-run", "--disable-extensions", "--disable-background-networking"),
     *("--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"),
 )
+# gives the pipes the two numbers that Chromium expects; a shell cannot where they are above 9
+_RENUMBER = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Page:
@@ -132,8 +141,7 @@ def open_chromium(program: str) -> Iterator[Page]:
     to_browser, from_test = os.pipe()
     to_test, from_browser = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # the shell gives the pipes the two numbers that Chromium expects
-        command = ["sh", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', program, *_FLAGS]
+        command = [sys.executable, "-c", _RENUMBER, str(to_browser), str(from_browser), program, *_FLAGS]
         process = subprocess.Popen(
             [*command, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_browser, from_browser),

@@ -1,7 +1,7 @@
 """The classes that LiteRT's package generates from TFLite's schema, loaded without LiteRT itself.
 
-Reading a .tflite file is pure Python. Importing `ai_edge_litert` in the usual way loads its native library too, which
-not every machine that can read a model can run; there tflite-runtime takes its place.
+Reading a .tflite file is pure Python. Importing `ai_edge_litert` in the usual way loads its native library too, which a
+process that runs another interpreter, or none, does not need.
 """
 
 from __future__ import annotations

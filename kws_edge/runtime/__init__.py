@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import subprocess
-import sys
-from functools import lru_cache
 
 from kws_edge.errors import DependencyError, SettingsError
 from kws_edge.runtime.protocol import Interpreter, Values
@@ -15,12 +12,12 @@ from kws_edge.tflite_file import TensorInfo
 __all__ = ["INTERPRETERS", "Interpreter", "TensorInfo", "Values", "available_interpreters", "open_interpreter"]
 
 INTERPRETERS = ("litert_reference", "litert_xnnpack", "tflite_runtime_reference", "tflite_runtime", "tflm")
-_PROBE_SECONDS = 60
 
 
 def available_interpreters() -> dict[str, str | None]:
     """For each of `INTERPRETERS`, None if it can be opened here, or else the reason why not and the way out."""
-    litert, predecessor = _litert_absence(), _tflite_runtime_absence()
+    litert = None if _installed("ai_edge_litert") else "ai-edge-litert is not installed; pip install ai-edge-litert"
+    predecessor = _tflite_runtime_absence()
     return {
         "litert_reference": litert,
         "litert_xnnpack": litert,
@@ -57,25 +54,6 @@ def open_interpreter(name: str, model: bytes, *, threads: int = 1) -> Interprete
 
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
-
-
-@lru_cache(maxsize=1)
-def _litert_absence() -> str | None:
-    if not _installed("ai_edge_litert"):
-        return "ai-edge-litert is not installed; pip install ai-edge-litert"
-    if platform.machine() == "x86_64":
-        return None
-    # Its wheels for other machines have been seen to die while they load, which no exception tells: a child tries.
-    try:
-        command = [sys.executable, "-c", "import ai_edge_litert.interpreter"]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_PROBE_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"ai-edge-litert does not load within {_PROBE_SECONDS} s here"
-    if done.returncode == 0:
-        return None
-    last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-    why = f"is killed by signal {-done.returncode}" if done.returncode < 0 else f"fails: {last}"
-    return f"ai-edge-litert {why} while it loads on this machine; pip install 'kws-edge[tflite-runtime]'"
 
 
 def _tflite_runtime_absence() -> str | None:

@@ -10,15 +10,8 @@ from kws_edge.tflite_file import summarize
 _DIFFERENT_IN_LITERT = ("FULLY_CONNECTED", "SOFTMAX")
 
 
-def reference_name() -> str:
-    """Which package's reference kernels stand in for TFLM here: LiteRT's, else those of its predecessor."""
-    here = available_interpreters()
-    only_old = here["litert_reference"] is not None and here["tflite_runtime_reference"] is None
-    return "tflite_runtime_reference" if only_old else "litert_reference"
-
-
 def open_oracle(model: bytes) -> Interpreter:
-    """TFLM on `model`, or where it is not installed the reference kernels that `reference_name` names.
+    """TFLM on `model`, or where it is not installed LiteRT's reference kernels if they give the same integers.
 
     Raises DependencyError for a model that only TFLM itself can vouch for, ConversionError if it cannot be run.
     """
@@ -28,4 +21,4 @@ def open_oracle(model: bytes) -> Interpreter:
     for operator in _DIFFERENT_IN_LITERT:
         if operator in summarize(model).operators:
             raise DependencyError(f"the model has {operator}, whose outputs only TFLM can tell: {absence}")
-    return open_interpreter(reference_name(), model)
+    return open_interpreter("litert_reference", model)

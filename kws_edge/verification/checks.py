@@ -14,7 +14,7 @@ from kws_edge.frontend.fingerprint import features_fingerprint
 from kws_edge.runtime import Values
 from kws_edge.verification.accuracy import Accuracy
 from kws_edge.verification.grids import grid_departures
-from kws_edge.verification.interpreters import AOT, LITERT_FLOAT, LITERT_REFERENCE, TFLITE_RUNTIME_REFERENCE, TFLM
+from kws_edge.verification.interpreters import AOT, LITERT_FLOAT, LITERT_REFERENCE, TFLM
 from kws_edge.verification.parity import Parity
 
 # clips on which the specification is computed: it takes a hundred times as long as the C
@@ -38,11 +38,8 @@ class Check:
 
 
 def device_of(interpreters: Iterable[str]) -> str:
-    """The interpreter that stands for the device: TFLM, else LiteRT's reference kernels, else tflite-runtime's."""
-    present = set(interpreters)
-    return next(
-        (name for name in (TFLM, LITERT_REFERENCE, TFLITE_RUNTIME_REFERENCE) if name in present), LITERT_REFERENCE
-    )
+    """The interpreter that stands for the device: TFLM, or LiteRT's reference kernels where TFLM is absent."""
+    return TFLM if TFLM in interpreters else LITERT_REFERENCE
 
 
 def check_drop(accuracy: Mapping[str, Accuracy], max_drop_points: float) -> Check:

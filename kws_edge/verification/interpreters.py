@@ -52,8 +52,6 @@ class Candidate:
 def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     """All interpreters of `bundle`, those that are absent here included; TensorFlow is imported when one is opened."""
     here = available_interpreters()
-    only_old = here["litert_xnnpack"] is not None and here["tflite_runtime"] is None
-    float_engine = "tflite_runtime" if only_old else "litert_xnnpack"
     tensorflow = importlib.util.find_spec("tensorflow")
     keras_absence = None if tensorflow else "TensorFlow is not installed; pip install 'kws-edge[train]'"
     if keras_absence is None and is_own(bundle.arch):
@@ -67,7 +65,9 @@ def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     return (
         Candidate(KERAS_FLOAT, True, keras_absence, lambda: open_keras(quantized=False)),
         Candidate(KERAS_QAT, True, keras_absence, lambda: open_keras(quantized=True)),
-        Candidate(LITERT_FLOAT, True, here[float_engine], lambda: open_interpreter(float_engine, bundle.float_model)),
+        Candidate(
+            LITERT_FLOAT, True, here["litert_xnnpack"], lambda: open_interpreter("litert_xnnpack", bundle.float_model)
+        ),
         *(_int8_candidate(name, absence, bundle) for name, absence in here.items()),
         _aot_candidate(bundle),
     )

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from kws_edge.bundle import Bundle
 from kws_edge.runtime import TensorInfo
-from kws_edge.runtime.oracle import reference_name
-from kws_edge.verification.interpreters import dequantized
+from kws_edge.verification.interpreters import LITERT_REFERENCE, dequantized
 from kws_edge.verification.layer_outputs import layer_outputs, tensorflow_absence
 
 # above this share of outputs beyond the range it is too narrow, whatever else
@@ -89,10 +88,12 @@ def measure_quantization(bundle: Bundle, features: NDArray[np.int8]) -> Quantiza
         inputs = dequantized(features, bundle.features)
         real = keras_activations(bundle, inputs, form="float", weights="quantized")
     layers = []
-    for info, steps in layer_outputs(bundle, reference_name(), features):
+    for info, steps in layer_outputs(bundle, LITERT_REFERENCE, features):
         if info.kind == "RESHAPE":
             continue
         floats = real.get(info.name)
+        if floats is not None and floats.size != steps.size:
+            floats = None  # folded by the converter into another operator
         outputs = None if floats is None else floats.reshape(len(features), -1).astype(np.float64)
         layers.append(_layer(info.name, info.kind, info.output, steps, outputs))
     return Quantization(clips=len(features), layers=tuple(layers), not_measured=absence, advice=_first_to_widen(layers))

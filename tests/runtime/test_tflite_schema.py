@@ -1,4 +1,4 @@
-"""Models are read on machines on which LiteRT's native library cannot be loaded."""
+"""Models are read without loading LiteRT itself."""
 
 from __future__ import annotations
 

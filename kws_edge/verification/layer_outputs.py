@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -58,5 +59,7 @@ def _of_keras(bundle: Bundle, features: NDArray[np.int8]) -> Iterator[tuple[Oper
 
     outputs = keras_activations(bundle, dequantized(features, bundle.features), form="quantized", weights="quantized")
     for info in operators(bundle.int8_model):
-        if info.name in outputs:
-            yield info, on_output_grid(outputs[info.name].reshape(len(features), -1), info.output)
+        found = outputs.get(info.name)
+        # the converter may have folded a layer into another operator, which then gives something else
+        if found is not None and found.size == len(features) * math.prod(info.output.shape):
+            yield info, on_output_grid(found.reshape(len(features), -1), info.output)

@@ -14,10 +14,11 @@ void kws_conv(const kws_conv_op *op, const int8_t *input, int8_t *output, void *
   int8_t *patch = (int8_t *)scratch + words * 16u;
   for (uint32_t done = 0; done < blocks; ++done) {
     const uint32_t first = (op->bottom_up ? blocks - 1u - done : done) * (uint32_t)KWS_COLUMNS;
-    const uint32_t left = pixels - first;
-    const uint32_t count = left < (uint32_t)KWS_COLUMNS ? left : (uint32_t)KWS_COLUMNS;
+    uint32_t count = KWS_COLUMNS;
+    if (count > pixels - first) count = pixels - first;
     for (uint32_t i = 0; i < (uint32_t)KWS_COLUMNS; ++i) {
-      const uint32_t pixel = first + (i < count ? i : count - 1u); /* columns to spare repeat the last pixel */
+      /* columns to spare repeat the last pixel */
+      const uint32_t pixel = first + i < pixels ? first + i : pixels - 1u;
       if (dense) {
         kws_widen(input + pixel * depth, depth, columns, i);
       } else {

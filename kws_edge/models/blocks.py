@@ -48,19 +48,20 @@ class ActivationRange(keras.layers.Layer):
             self.minimum.assign_add(step * (tf.minimum(tf.reduce_min(x), 0.0) - self.minimum))
         self.maximum.assign_add(step * (tf.maximum(tf.reduce_max(x), 1e-3) - self.maximum))
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if self.form in ("float", "float_export"):
+    def rounded(self, x: tf.Tensor) -> tf.Tensor:
+        """`x` on the grid of this range, which it does not move: for what is computed from a tensor that moved it."""
+        if self.form in ("float", "float_export") or self.observing:
             return x
         if self.form == "int8_export":
             with tf.init_scope():
                 low, high = float(self.minimum), float(self.maximum)
             return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
-        if self.observing:
-            self.observe(x)
-            return x
-        if training and not self.learned:
-            self.observe(x)
         return tf.quantization.fake_quant_with_min_max_vars(x, self.minimum.value, self.maximum.value, num_bits=8)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if self.form == "quantized" and (self.observing or (training and not self.learned)):
+            self.observe(x)
+        return self.rounded(x)
 
 
 class FixedRange(keras.layers.Layer):
@@ -70,10 +71,14 @@ class FixedRange(keras.layers.Layer):
         super().__init__(**kwargs)
         self.form, self.low, self.high = form, low, high
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def rounded(self, x: tf.Tensor) -> tf.Tensor:
+        """`x` on this grid."""
         if self.form in ("float", "float_export"):
             return x
         return tf.quantization.fake_quant_with_min_max_args(x, self.low, self.high, num_bits=8)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return self.rounded(x)
 
 
 class InputQuantizer(FixedRange):
@@ -277,4 +282,5 @@ class Pool(keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.kind == "max":
             return tf.nn.max_pool2d(x, self.size, self.strides, self.padding)
-        return self._input_range[0](tf.nn.avg_pool2d(x, self.size, self.strides, self.padding))
+        # means lie closer together than what they are means of: they must not shrink the range of their input
+        return self._input_range[0].rounded(tf.nn.avg_pool2d(x, self.size, self.strides, self.padding))

@@ -35,7 +35,8 @@ class Result:
     price: Price | None
     # why it was not trained, trained no further or not to its end; None if it was trained in full
     dropped: str | None
-    # mean over the seeds of the best validation accuracy, 0 to 1: quantization-aware, or float without it
+    # mean over the seeds of the best validation accuracy, 0 to 1: quantization-aware, or float without it; of the last
+    # and longest training that it had
     accuracy: float | None = None
     # likewise of the float phase
     float_accuracy: float | None = None
@@ -86,7 +87,8 @@ def search(
             staying = survivors({candidate.name: results[candidate.name] for candidate in alive})
             for candidate in alive:
                 if candidate.name not in staying:
-                    reason = f"others were better after {shortened(settings.training, share).epochs} epochs"
+                    epochs = shortened(settings.training, share).epochs
+                    reason = f"others were better after {epochs} of {settings.training.epochs} epochs"
                     results[candidate.name] = dataclasses.replace(results[candidate.name], dropped=reason)
             alive = [candidate for candidate in alive if candidate.name in staying]
     return with_pareto_front(tuple(results.values()))

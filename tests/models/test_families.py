@@ -46,8 +46,9 @@ class Forms:
         self.settings = ModelSettings(arch=family, options=options)
         keras.utils.set_random_seed(3)
         rng = np.random.default_rng(3)
-        smooth = np.cumsum(rng.normal(size=(CLIPS, *self.spec.shape)), axis=1)
-        smooth *= rng.uniform(5, 60, (CLIPS, 1, 1)) / smooth.std(axis=(1, 2), keepdims=True)
+        # what a column is over a whole clip survives any mean over time: it tells clips apart to the last layer
+        columns = rng.normal(0, 40, (CLIPS, 1, self.spec.columns))
+        smooth = columns + rng.normal(0, 8, (CLIPS, *self.spec.shape)).cumsum(axis=1)
         self.features = np.clip(np.rint(smooth), -128, 127).astype(np.int8)
         self.values = self.features.astype(np.float32)[..., np.newaxis] * np.float32(self.spec.scale)
         # one batch says all of the statistics and the ranges

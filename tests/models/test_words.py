@@ -77,3 +77,18 @@ def test_a_row_is_added_to_every_column(inputs):
     row = network.pool(network.input, "average", (1, SPEC.columns))
     model = network.model(network.add(network.input, row, relu=False))
     np.testing.assert_allclose(np.asarray(model(inputs)), inputs + tf.reduce_mean(inputs, 2, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_mean_leaves_the_range_of_what_it_is_a_mean_of(inputs, learned, monkeypatch):
+    monkeypatch.setattr("kws_edge.models.blocks.RANGE_MOMENTUM", 0.0)
+    network = Network(SPEC, 3, "quantized", learned_ranges=learned)
+    x = network.convolution(network.input, 4, 3, relu=False)
+    model = network.model(network.global_average_pool(x))
+    layer = model.get_layer("convolution_1")
+    layer.range.observing = learned
+    model(inputs, training=True)
+    layer.range.observing = False
+    exact = np.asarray(layer._linear(inputs, False))
+    np.testing.assert_allclose(float(layer.range.maximum), exact.max(), rtol=1e-5)
+    np.testing.assert_allclose(float(layer.range.minimum), exact.min(), rtol=1e-5)

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from kws_edge.errors import SettingsError
-from kws_edge.settings import to_mapping
 from kws_edge.sweep.catalogue import LABELS, PRICES, catalogue, merged, prices_toml, read_measurements, read_prices
 from kws_edge.sweep.tables import catalogue_table
 
@@ -118,6 +117,8 @@ def test_prices_are_what_is_built_today(preset, prices, package):
     package("tensorflow", "pip install 'kws-edge[train]'")
     from kws_edge.sweep.catalogue import price_all
 
-    assert [to_mapping(price) for price in price_all([preset]) if price.preset == preset] == [
-        to_mapping(prices[preset])
-    ]
+    own = prices[preset]
+    (built,) = [one for one in price_all([preset]) if (one.preset, one.features) == (preset, own.features)]
+    # the names of layers that the file holds count the networks that a process has built
+    assert built.file_bytes == pytest.approx(own.file_bytes, abs=100)
+    assert dataclasses.replace(built, file_bytes=own.file_bytes) == own

@@ -20,7 +20,7 @@ from kws_edge.explore.stored import Arrays, read_arrays, stored_path, write_arra
 from kws_edge.settings import to_mapping
 
 # part of the cache's key: raise it when duplicates or odds would come out differently
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

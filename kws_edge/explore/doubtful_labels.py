@@ -31,6 +31,8 @@ LEAST_CORPUS = 100
 # lengths of the patches in frames: consonants, syllables, halves of words
 _PATCH_FRAMES = (7, 11, 15, 21)
 _PATCHES = 400
+# a small corpus gets fewer, so many clips for each
+_CLIPS_PER_PATCH = 4
 _RIDGE = 1500.0
 # probabilities are kept above this, so that odds stay finite
 _LEAST_PROBABILITY = 1e-6
@@ -67,7 +69,8 @@ def judge_labels(
             if progress is not None:
                 progress(step * total + done, steps * total)
 
-        dictionary = learn_patches(energies, patches=_PATCHES, patch_frames=frames)
+        patches = min(_PATCHES, len(energies) // _CLIPS_PER_PATCH)
+        dictionary = learn_patches(energies, patches=patches, patch_frames=frames)
         scores += _ridge_scores(embed(energies, dictionary, report), labels, len(names), fold)
     log_probability = _calibrated(scores, labels, fold)
     rows = np.arange(len(labels))
@@ -107,14 +110,19 @@ def _ridge_scores(embedded: FloatArray, labels: IntArray, classes: int, fold: In
     """Scores float32[n, classes] of regressions to +1 for the label and -1 for the rest, each fold's by the others."""
     targets = np.full((len(labels), classes), -1, np.float32)
     targets[np.arange(len(labels)), labels] = 1
-    inner, outer = embedded.T @ embedded, embedded.T @ targets
+    # the same solution by clips or by columns, whichever are fewer (Gram matrix or covariance)
+    by_clips = len(embedded) < embedded.shape[1]
+    inner = embedded @ embedded.T if by_clips else embedded.T @ embedded
     scores = np.empty_like(targets)
     for held_out in range(FOLDS):
         rows = fold == held_out
-        part = embedded[rows]
-        matrix = inner - part.T @ part
+        if by_clips:
+            matrix, right, left = inner[np.ix_(~rows, ~rows)], targets[~rows], inner[np.ix_(rows, ~rows)]
+        else:
+            left = embedded[rows]
+            matrix, right = inner - left.T @ left, embedded[~rows].T @ targets[~rows]
         matrix[np.diag_indices_from(matrix)] += _RIDGE
-        scores[rows] = part @ np.linalg.solve(matrix, outer - part.T @ targets[rows])
+        scores[rows] = left @ np.linalg.solve(matrix, right)
     return scores
 
 

@@ -13,9 +13,10 @@ from kws_edge.corpus.audio import Samples
 Progress = Callable[[int, int], None]
 FloatArray = npt.NDArray[np.float32]
 
-# Clips whose spectrograms are this alike, as a cosine, are compared sample by sample, each with this many at most.
-_CANDIDATE_COSINE = 0.95
-_CANDIDATES = 8
+# Clips whose spectrograms are this alike, as a cosine, are compared sample by sample, each with the nearest so many. A
+# copy is the nearest, but when it is turned down to the floor of the logarithm its cosine may fall to 0.9.
+_CANDIDATE_COSINE = 0.85
+_CANDIDATES = 2
 # From this correlation of their samples, at the best shift, two clips are one recording. Two takes of one word by one
 # speaker stay far below; what is left of a copy after MP3 or a resampler is above.
 LEAST_CORRELATION = 0.9

@@ -206,5 +206,6 @@ def _doubted(recordings: Recordings, odds: LabelOdds, limits: Limits, unheard: s
             continue  # what cannot be heard says no other word either
         kind = MISLABELLED if against[row] >= limits.mislabelled_odds else DOUBTFUL
         rival = odds.rival[row] or "another word"
-        detail = f"{rival} is {against[row]:,.3g} times likelier"
+        times = f"{against[row]:,.0f}" if against[row] >= 10 else f"{against[row]:.1f}"
+        detail = f"{rival} is {times} times likelier"
         yield _finding(recordings, kind, int(row), detail, against[row], other=odds.rival[row])

@@ -12,6 +12,8 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,12 @@ FAULTS = {
     "44.1 kHz stereo": {"odd_format"},
     "speaker in two splits": {"speaker_in_two_splits"},
 }
+
+
+@contextmanager
+def quiet(_: str) -> Iterator[Callable[[int, int], None]]:
+    """A stage that shows no progress."""
+    yield lambda _done, _total: None
 
 
 @dataclass

@@ -17,7 +17,8 @@ _NEIGHBOUR = 10
 _POINTS = 12000
 _OUTLIERS = 25
 _LISTED = 15
-_COLOURED_WORDS = len(COLOURS)
+# of the most frequent words; grey and red are for the others and for the suspects
+_WORD_COLOURS = (*COLOURS[:5], COLOURS[7])
 
 
 def anomalies_section(analysis: Analysis, sounds: Sounds) -> Section:
@@ -76,10 +77,13 @@ def _cloud(analysis: Analysis, components: npt.NDArray[np.float64]) -> list[dict
         components = np.pad(components, ((0, 0), (0, 3 - components.shape[1])))
     doubted = {finding.name for finding in analysis.of_kind(MISLABELLED)}
     suspect = np.array([recordings.files[row].name in doubted for row in rows])
-    groups = [(words[place], rows[(index[rows] == place) & ~suspect]) for place in order[: _COLOURED_WORDS - 2]]
-    rest = ~np.isin(index[rows], order[: _COLOURED_WORDS - 2]) & ~suspect
-    groups += [("other words", rows[rest]), ("says another word", rows[suspect])]
-    colours = [*COLOURS[:5], COLOURS[7], COLOURS[6], COLOURS[5]]
+    coloured = order[: len(_WORD_COLOURS)]
+    groups = [
+        (words[place], rows[(index[rows] == place) & ~suspect], colour)
+        for place, colour in zip(coloured, _WORD_COLOURS, strict=False)
+    ]
+    groups.append(("other words", rows[~np.isin(index[rows], coloured) & ~suspect], COLOURS[6]))
+    groups.append((MISLABELLED.title, rows[suspect], COLOURS[5]))
     return [
         {
             "type": "scatter3d",
@@ -90,9 +94,9 @@ def _cloud(analysis: Analysis, components: npt.NDArray[np.float64]) -> list[dict
             "z": components[group, 2],
             "text": [recordings.files[row].name for row in group],
             "hovertemplate": "%{text}<extra></extra>",
-            "marker": {"size": 3 if name == "says another word" else 2, "color": colour, "opacity": 0.8},
+            "marker": {"size": 3 if name == MISLABELLED.title else 2, "color": colour, "opacity": 0.8},
         }
-        for (name, group), colour in zip(groups, colours, strict=True)
+        for name, group, colour in groups
         if len(group)
     ]
 

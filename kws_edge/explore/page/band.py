@@ -54,7 +54,15 @@ def band_section(analysis: Analysis, sounds: Sounds) -> Section:
             320,
             wide=True,
         ),
-        Plot("lost_per_word", "Energy lost per word", [bars], {"yaxis": {"title": "% of the energy"}}, 300, wide=True),
+        Plot(
+            "lost_per_word",
+            "Energy lost per word",
+            [bars],
+            {"yaxis": {"title": "% of the energy"}},
+            300,
+            wide=True,
+            long=True,
+        ),
     )
     text = (
         f"The model hears {rate:,} samples a second, so nothing above {measured.band_hz:,.0f} Hz. On "

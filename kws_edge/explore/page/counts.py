@@ -22,7 +22,8 @@ def counts_section(analysis: Analysis) -> Section:
         f"{len(recordings.files):,} clips of {len(recordings.words)} words by {len(per_speaker):,} speakers, "
         f"{total_h:.1f} hours.",
         f"{short:,} clips ({100 * short / len(recordings.files):.1f} %) are shorter than a clip of {clip_s:g} s and "
-        f"are padded with zeros at their end; of {long:,} longer ones the stretch with the most energy is kept.",
+        "are padded with zeros at their end; "
+        + (f"of {long:,} longer ones the stretch with the most energy is kept." if long else "none is longer."),
     )
     return Section(
         "counts", "Counts", text, (*_count_plots(analysis, per_speaker), *_level_plots(analysis)), _tables(analysis)
@@ -56,6 +57,7 @@ def _count_plots(analysis: Analysis, per_speaker: Counter[str]) -> tuple[Plot, .
             {"barmode": "stack", "yaxis": {"title": "clips"}},
             320,
             wide=True,
+            long=True,
         ),
         Plot(
             "clips_per_speaker",

@@ -22,8 +22,11 @@
     gridcolor: style("--line"), zerolinecolor: style("--line"), linecolor: style("--line"), automargin: true, ...given,
     title: given && given.title ? { text: given.title.text || given.title, font: { size: 12 } } : undefined,
   });
+  // a finger on a plot scrolls the page; a mouse zooms
+  const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
   const themed = (layout, height) => {
     const result = {
+      dragmode,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height,
       font: { color: style("--text"), size: 12 }, margin: { l: 48, r: 10, t: 10, b: 40 },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, hoverlabel: { font: { size: 12 } },
@@ -33,6 +36,7 @@
       result.scene = { ...layout.scene };
       for (const name of ["xaxis", "yaxis", "zaxis"])
         result.scene[name] = { ...axis(layout.scene[name]), backgroundcolor: "rgba(0,0,0,0)", color: style("--soft") };
+      delete result.dragmode;
       delete result.xaxis;
       delete result.yaxis;
     }

@@ -33,6 +33,8 @@ class Plot:
     note: str = ""
     # over the whole width of the page
     wide: bool = False
+    # with a column for each word: a narrow screen scrolls it rather than squeeze it
+    long: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def speech_section(analysis: Analysis, stretches: Stretches, sounds: Sounds) -> 
             [{**histogram(stretches.start[found] / rate, 50, low=0), "marker": {"color": COLOURS[4]}}],
             {"xaxis": {"title": "seconds into the clip"}, "yaxis": {"title": "clips"}},
         ),
-        Plot("speech_per_word", "Length per word", boxes, {"yaxis": {"title": "seconds"}}, 320, wide=True),
+        Plot("speech_per_word", "Length per word", boxes, {"yaxis": {"title": "seconds"}}, 320, wide=True, long=True),
         *_cuts(analysis, stretches),
     )
     return Section("speech", "Silence removal", text, plots, (_listen(analysis, stretches, sounds),))

@@ -14,6 +14,8 @@ _CLIPS_PER_WORD = 80
 _DRAWN = 6
 # bands of the violins: pairs of those that were measured
 _VIOLIN_BANDS = BANDS // 2
+# above the plot, and never more than a quarter of it: a phone scrolls the rest
+_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "maxheight": 0.25}
 
 
 def words_section(analysis: Analysis) -> Section:
@@ -48,8 +50,8 @@ def words_section(analysis: Analysis) -> Section:
             "mean_spectra",
             "Mean spectrum of each word",
             lines,
-            {"xaxis": {"title": "Hz"}, "yaxis": {"title": "dB of the clip's energy"}},
-            360,
+            {"xaxis": {"title": "Hz"}, "yaxis": {"title": "dB of the clip's energy"}, "legend": _LEGEND},
+            400,
             "Every clip at one level. Touch a word in the legend to show or hide it.",
             wide=True,
         ),

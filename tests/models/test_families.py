@@ -102,9 +102,9 @@ def test_int8_computes_what_was_quantized_in_training(forms):
     grid = forms.int8.output
     steps = np.rint(forms.quantized / grid.scale) + grid.zero_point
     difference = np.abs(np.clip(steps, -128, 127) - forms.int8.run(forms.features))
-    # a half is rounded up by one and to even by the other, which twenty layers of random weights amplify
+    # a half is rounded up by one and to even by the other, which fifty layers of random weights amplify
     assert difference.max() <= 20
-    assert difference.mean() < 2
+    assert difference.mean() < 4
 
 
 @pytest.mark.slow

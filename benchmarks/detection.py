@@ -4,7 +4,8 @@
 
 Settings are chosen on streams of the validation split, with one threshold and with a threshold for each keyword, and
 reported on streams of the testing split. The whole spotter, compiled for this machine with the settings of the middle
-target, hears the testing stream too and must detect the same. With -o, detection.json and det.png go there.
+target and one threshold, hears the testing stream too and must detect the same. With -o, detection.json and det.png
+go there.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> int:
     rates = [float(rate) for rate in arguments.targets.split(",")]
     stream = open_stream(corpus, "validation", hours=arguments.validation_hours, seed=0, negatives=arguments.negatives)
     chosen = choose(bundle, rates, sweep_of(bundle, stream, run_on_stream(bundle, stream, with_firmware=False)))
-    middle = chosen[rates[len(rates) // 2], True].nearest.settings
+    middle = chosen[rates[len(rates) // 2], False].nearest.settings
     tried = dataclasses.replace(bundle, detection=middle)
     testing = open_stream(corpus, "test", hours=arguments.hours, seed=0, negatives=arguments.negatives)
     run = run_on_stream(tried, testing, with_firmware=True)
@@ -104,8 +105,8 @@ def save(
         "middle": result.to_json(),
     }
     write_file(folder / "detection.json", json.dumps(report, indent=2))
-    own = {name: point for name, point in reported.items() if "one threshold" not in name}
-    write_file(folder / "det.png", det_png({"testing, one threshold": result.det}, own, "testing stream"))
+    shown = {name: point for name, point in reported.items() if "by keyword" not in name}
+    write_file(folder / "det.png", det_png({"the middle setting, any threshold": result.det}, shown, "testing stream"))
 
 
 if __name__ == "__main__":

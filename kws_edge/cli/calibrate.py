@@ -34,8 +34,9 @@ def calibrate(
     hours: HoursOption = 4.0,
     negatives: NegativesOption = None,
     per_keyword: Annotated[
-        bool, typer.Option("--per-keyword/--one-threshold", help="A threshold for each keyword, or one for all.")
-    ] = True,
+        bool,
+        typer.Option("--per-keyword", help="A threshold for each keyword; wants tens of hours, fewer mislead it."),
+    ] = False,
     miss_rate: Annotated[
         float, typer.Option("--miss-rate", min=0.001, max=1, help="At most this share of spoken keywords missed.")
     ] = 0.5,

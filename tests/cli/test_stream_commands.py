@@ -128,7 +128,7 @@ def test_calibrating_keeps_its_promise_or_changes_nothing(
     assert refused.returncode == 1
     assert "no setting has at most 0 false accepts an hour" in refused.stderr.decode()
     assert {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()} == before
-    done = kws_edge(*common, "--false-accepts-per-hour", "60", "--miss-rate", "0.9", "--json")
+    done = kws_edge(*common, "--false-accepts-per-hour", "60", "--miss-rate", "0.9", "--per-keyword", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["validation"]["false_accepts_per_hour"] <= 60

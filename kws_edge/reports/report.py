@@ -72,14 +72,14 @@ def _checks(report: BundleReport) -> Section:
     rows = tuple(
         (
             check.name,
+            _WORDS[check.passed],
             "" if check.measured is None else f"{check.measured:g}",
             f"{check.limit:g}",
-            _WORDS[check.passed],
             check.detail,
         )
         for check in report.verification.checks
     )
-    table = Table(("check", "measured", "limit", "", ""), rows, words=(0, 3, 4))
+    table = Table(("check", "", "measured", "limit", ""), rows, words=(0, 1, 4))
     verification = report.verification
     if verification.data.content_hash == verification.bundle.provenance.data_hash:
         return Section("checks", "Checks", (table,))
@@ -91,11 +91,11 @@ def _budget(verdict: Verdict | None) -> Section:
     if verdict is None:
         return Section("budget", "Budget", ())
     rows = tuple(
-        (line.name, _number(line.measured), _number(line.limit), _VERDICTS[line.verdict], line.detail)
+        (line.name, _VERDICTS[line.verdict], _number(line.measured), _number(line.limit), line.detail)
         for line in verdict.lines
     )
     caption = verdict.source + (f" ({verdict.board})" if verdict.board else "")
-    return Section("budget", "Budget", (Table(("limit", "measured", "limit", "", ""), rows, caption, words=(0, 3, 4)),))
+    return Section("budget", "Budget", (Table(("line", "", "measured", "limit", ""), rows, caption, words=(0, 1, 4)),))
 
 
 def _provenance(bundle: Bundle) -> Section:

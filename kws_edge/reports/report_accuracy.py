@@ -114,7 +114,8 @@ def _departures(verification: Verification, layers: LayerParity) -> Iterator[str
     for name, clips in verification.disagreements.items():
         if clips:
             shown = ", ".join(clips[:_MOST_NAMES]) + (", ..." if len(clips) > _MOST_NAMES else "")
-            yield f"{len(clips)} clips get another label from {name}: {shown}"
+            counted = "1 clip gets" if len(clips) == 1 else f"{len(clips):,} clips get"
+            yield f"{counted} another label from {name}: {shown}"
 
 
 def _layer_table(parity: LayerParity) -> Table:

@@ -49,12 +49,15 @@ def _det(heard: StreamVerification) -> Plot:
     """Miss rate over false accepts an hour; a rate of 0 is drawn at the left edge."""
     rates = [point.false_accepts_per_hour for point in heard.det if point.false_accepts_per_hour > 0]
     left = min(rates, default=0.1) / 2
-    curve = sorted((max(point.false_accepts_per_hour, left), 100 * point.false_reject_rate) for point in heard.det)
-    series = [Series(name="one threshold for all", points=tuple(curve), steps=True)]
+    best: dict[float, float] = {}
+    for point in heard.det:
+        place = max(point.false_accepts_per_hour, left)
+        best[place] = min(100 * point.false_reject_rate, best.get(place, 100.0))
+    series = [Series(name="one threshold for all", points=tuple(sorted(best.items())), steps=True)]
     own = heard.outcome
     if own.false_reject_rate is not None:
-        place = (max(own.false_accepts_per_hour, left), 100 * own.false_reject_rate)
-        series.append(Series(name="the bundle's setting", points=(place,), dots=True))
+        own_point = (max(own.false_accepts_per_hour, left), 100 * own.false_reject_rate)
+        series.append(Series(name="the bundle's setting", points=(own_point,), dots=True))
     caption = "DET curve: missed keywords over false accepts an hour; the left edge is none at all"
     x = Axis(title="false accepts an hour", logarithmic=True, low=left)
     return Plot(caption, line_plot(series, x, Axis(title="missed, %", low=0, high=100), caption))

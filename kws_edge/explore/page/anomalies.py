@@ -136,7 +136,8 @@ def _finding_tables(analysis: Analysis, sounds: Sounds) -> list[Table]:
 
 def _outlier_table(analysis: Analysis, outlyingness: npt.NDArray[np.float64], sounds: Sounds) -> Table:
     recordings = analysis.recordings
-    usual = float(np.median(outlyingness))
+    # a folder of a few clips may hold nothing but copies
+    usual = max(float(np.median(outlyingness)), 1e-6)
     rows: list[list[str | Sound]] = []
     for row in np.argsort(-outlyingness)[:_OUTLIERS]:
         file = recordings.files[row]

@@ -280,6 +280,9 @@ class TrainingSettings:
     qat_learning_rate: float = 5e-4
     # decoupled (AdamW); on kernels alone
     weight_decay: float = 1e-3
+    # against the labels: cross entropy, or binary cross entropy of every softmax probability on its own, which the
+    # challenge's light-weight CNN was trained with
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     # probability mass spread over all labels
     label_smoothing: float = 0.1
     # how far scarce labels are drawn more often: 0 as they come, 1 all labels equally often

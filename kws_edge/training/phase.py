@@ -111,7 +111,7 @@ class Phase:
             taught = self._teachers.probabilities(heard, settings.temperature)
         with tf.GradientTape() as tape:
             logits = self._model(mixed(_dequantized(batch["features"], self._spec)), training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+            loss = tf.reduce_mean(self._loss(targets, logits))
             if taught is not None:
                 # the square keeps the gradient's size whatever the temperature
                 softened = tf.nn.softmax_cross_entropy_with_logits(taught, logits / settings.temperature)
@@ -122,6 +122,16 @@ class Phase:
         for variable, average in self._pairs:
             average.assign_add((1 - decay) * (variable.value - average.value))
         return loss, tf.reduce_mean(tf.cast(tf.argmax(logits, -1) == labels, tf.float32))
+
+    def _loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Loss [n] of `targets` and `logits`, both [n, labels]."""
+        if self._settings.loss == "cross_entropy":
+            return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        right = tf.nn.log_softmax(logits)
+        # log(1 - p) is the log-sum-exp of the other logits less that of all: finite where 1 - p itself would round to 0
+        others = tf.where(tf.eye(logits.shape[-1], dtype=tf.bool), float("-inf"), logits[:, tf.newaxis, :])
+        wrong = tf.reduce_logsumexp(others, axis=-1) - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+        return -tf.reduce_mean(targets * right + (1 - targets) * wrong, axis=-1)
 
     def _validation_step(self, features: tf.Tensor, labels: tf.Tensor) -> Any:
         logits = self._shadow(_dequantized(features, self._spec), training=False)

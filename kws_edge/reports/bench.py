@@ -235,6 +235,12 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     if not comparison.same_model:
         yield "they ran different models or front ends: only the machines compare"
         return
+    if comparison.read_differently:
+        yield (
+            "they read the same recordings and got other samples, because resampling rounds differently on other "
+            "processors: to compare integers give both recordings at the model's own rate"
+        )
+        return
     if comparison.clips is None:
         yield "they did not run the same recordings: give both the same --data and --clips to compare their integers"
         return

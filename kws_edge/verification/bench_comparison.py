@@ -38,8 +38,10 @@ class Comparison:
     # board, processor, system and what else tells the machines apart, a row each
     machines: tuple[tuple[str, str, str], ...]
     same_model: bool
-    # clips that both ran; None if there are none
+    # clips that both ran, sample for sample; None if there are none
     clips: int | None
+    # whether both read the same files and yet got other samples: resampling rounds differently on other processors
+    read_differently: bool
     # of these clips; None without
     same_features: bool | None
     # what stood for the device on each, and whether it gave the same integers; None without common clips
@@ -102,6 +104,9 @@ def _compared(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, An
         machines=_machines(one, other),
         same_model=same_model,
         clips=heard[0]["clips"] if common else None,
+        read_differently=None not in heard
+        and all(heard[0][key] == heard[1][key] for key in ("content_hash", "split", "clips"))
+        and heard[0]["clips_sha256"] != heard[1]["clips_sha256"],
         same_features=heard[0]["features_sha256"] == heard[1]["features_sha256"] if common else None,
         references=references,
         same_reference_outputs=hashes[0][references[0]] == hashes[1][references[1]] if common and both else None,

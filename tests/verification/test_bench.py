@@ -14,7 +14,7 @@ import pytest
 from kws_edge.bundle import Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import SettingsError
-from kws_edge.reports.bench import bench_html, bench_markdown
+from kws_edge.reports.bench import bench_html, bench_markdown, comparison_markdown
 from kws_edge.verification.bench import Bench, chosen_clips, run_bench
 from kws_edge.verification.bench_comparison import compare
 from kws_edge.verification.bench_findings import findings
@@ -132,6 +132,17 @@ class TestOnATrainedBundle:
         assert comparison.clips is None
         assert comparison.same_reference_outputs is None
         assert comparison.passed
+
+    def test_other_samples_of_the_same_recordings_are_said_to_be_that(
+        self, bench: Bench, written: Callable[[str, dict[str, Any]], Path]
+    ) -> None:
+        report = bench.to_json()
+        other = {"recordings": {**report["recordings"], "clips_sha256": "0", "features_sha256": "0"}}
+        comparison = compare(written("a.json", {}), written("b.json", other))
+        assert comparison.read_differently
+        assert comparison.clips is None
+        assert "resampling" in comparison_markdown(comparison)
+        assert not compare(written("a.json", {}), written("b.json", {})).read_differently
 
     def test_it_says_when_int8_is_no_faster(self, bench: Bench) -> None:
         for factor, said in (

@@ -132,8 +132,9 @@ def bench_html(bench: Bench) -> str:
 def machine_name(bench: Bench) -> str:
     """The machine in a few words."""
     machine = bench.machine
-    name = machine.board or machine.cpu or machine.architecture
-    return f"{name}, emulated by {machine.emulator}" if machine.emulator else name
+    if machine.emulator:
+        return f"{machine.architecture}, emulated by {machine.emulator}"
+    return machine.board or machine.cpu or machine.architecture
 
 
 def machine_rows(bench: Bench) -> Iterator[tuple[str, str]]:
@@ -142,7 +143,7 @@ def machine_rows(bench: Bench) -> Iterator[tuple[str, str]]:
     yield "board", machine.board or "unknown"
     yield "processor", f"{machine.cpu or 'unknown'} ({machine.architecture}), {machine.cores} cores"
     if machine.emulator:
-        yield "emulated by", machine.emulator
+        yield "emulated by", f"{machine.emulator}, on the processor above"
     if machine.memory_bytes:
         yield "memory", f"{machine.memory_bytes / 2**30:.1f} GiB"
     yield "system", f"{machine.os}, Linux {machine.kernel}"

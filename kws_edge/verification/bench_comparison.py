@@ -100,7 +100,7 @@ def _compared(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, An
         if any(title in engines and engines[title]["figures"] for engines in by_title)
     ]
     return Comparison(
-        names=_names(files),
+        names=_names(files, one, other),
         machines=_machines(one, other),
         same_model=same_model,
         clips=heard[0]["clips"] if common else None,
@@ -128,10 +128,13 @@ def _hashes(bench: dict[str, Any]) -> dict[str | None, str | None]:
     return {engine["title"]: (engine["clips"] or {}).get("outputs_sha256") for engine in bench["engines"]}
 
 
-def _names(files: tuple[Path, Path]) -> tuple[str, str]:
+def _names(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
     """Short names that differ: the files', or their folders' where `bench -o` named the files."""
-    stems = (files[0].stem, files[1].stem)
-    return stems if stems[0] != stems[1] else (files[0].parent.name or "first", files[1].parent.name or "second")
+    first, second = (file.stem for file in files)
+    if first == second:
+        first, second = files[0].parent.name or "first", files[1].parent.name or "second"
+    said = (" (emulated)" if bench["machine"]["emulator"] else "" for bench in (one, other))
+    return first + next(said), second + next(said)
 
 
 def _machines(one: dict[str, Any], other: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:

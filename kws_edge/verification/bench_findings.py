@@ -59,9 +59,9 @@ def _float_against_int8(bench: Bench) -> Iterator[str]:
         if whole < real * (1 - _SAME):
             yield f"int8 is {real / whole:.1f} times as fast as float here: {times}"
         else:
-            sizes = ", ".join(f"{len(bench.bundle.files[name]):,} bytes" for name in (INT8_MODEL, FLOAT_MODEL))
-            slower = f"{whole / real:.1f} times slower than" if whole > real * (1 + _SAME) else "no faster than"
-            yield f"int8 is {slower} float here: {times}. Its gain on this machine is its size ({sizes})"
+            sizes = " against ".join(f"{len(bench.bundle.files[name]):,} bytes" for name in (INT8_MODEL, FLOAT_MODEL))
+            slower = f"takes {whole / real:.1f} times as long as" if whole > real * (1 + _SAME) else "is no faster than"
+            yield f"int8 {slower} float here: {times}. Its gain on this machine is its size ({sizes})"
 
 
 def _threads(bench: Bench) -> Iterator[str]:

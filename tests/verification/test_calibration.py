@@ -61,7 +61,7 @@ def test_the_target_is_kept_and_paid_for_with_as_few_misses_as_can_be() -> None:
     sweep = a_stream(0)
     before = sweep.point(DetectionSettings(smoothing_window=3, minimum_count=2))
     misses = []
-    rates = (2, 10, 40)
+    rates = (2, 10, 30)
     all_found = calibrate(sweep, DetectionSettings(), [Target(false_accepts_per_hour=rate) for rate in rates], **GRID)
     for rate, found in zip(rates, all_found, strict=True):
         assert found.chosen is not None

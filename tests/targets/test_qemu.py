@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,32 @@ def test_a_minimal_image_holds_no_heap_no_float_and_no_library(program: Program)
         assert not [name for name in names if name.startswith(("__aeabi_f", "__aeabi_d", "__aeabi_i2f", "__adddf"))]
         assert set(size(elf).sources) <= {"startup.c", "semihosting.c", "program.c"}
         assert size(elf).flash_bytes < 1024
+
+
+@pytest.mark.parametrize("float_abi", ["soft", "softfp", "hard"])
+def test_a_compiled_library_is_linked_whatever_its_way_of_passing_floats(
+    program: Program, tmp_path: Path, float_abi: str
+) -> None:
+    source, compiled, archive = (tmp_path / f"third_of.{kind}" for kind in ("c", "o", "a"))
+    source.write_text("float third_of(float x) { return x / 3.0f; }")
+    core = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", f"-mfloat-abi={float_abi}"]
+    subprocess.run(["arm-none-eabi-gcc", *core, "-O2", "-c", source, "-o", compiled], check=True)
+    subprocess.run(["arm-none-eabi-ar", "rcs", archive, compiled], check=True)
+    elf = program(
+        """
+#include <string.h>
+float third_of(float x);
+static char text[64];
+int main(void) {
+  /* the C library must be of the core's instruction set too */
+  memset(text, 'x', (size_t)kws_qemu_open(7) + 41u);
+  return (int)third_of(3.0f * (float)strlen(text));
+}
+""",
+        archives=[archive],
+        float_abi=float_abi,
+    )
+    assert run(elf).exit_code == 40
 
 
 def test_sizes_are_told_by_section_and_source(program: Program) -> None:

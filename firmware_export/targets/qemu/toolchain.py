@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_export.targets.qemu.boards import Board, board_of
@@ -79,6 +79,8 @@ def build(
     compiler: str = _LINKER,
     flags: Sequence[str] = (),
     libraries: Sequence[str] = (),
+    archives: Sequence[Path] = (),
+    float_abi: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Elf:
     """Compile and link a program that `run` boots; one of `sources` defines ``int main(void)`` (see kws_qemu.h).
@@ -88,11 +90,17 @@ def build(
     `optimization` is the compiler's option. `defines` are ``NAME`` or ``NAME=value``, `include` folders beyond the
     harness' own. `compiler` is arm-none-eabi-gcc or a clang; arm-none-eabi-gcc links. `libraries` are names for the
     linker (``m``) in front of the small C library. Nothing sets up a heap: a program that allocates does not link.
+    `archives` are compiled libraries that the program calls; where they were compiled for another way of passing
+    floating-point values than the board's, `float_abi` (``soft``, ``softfp``, ``hard``) compiles all for theirs.
     `progress(done, total)` is told after each file.
 
     Raises DependencyError for a missing compiler, FirmwareError with the compiler's words when it refuses.
     """
     board = board_of(cpu)
+    if float_abi is not None:
+        # in its place, not after it: with two of them gcc picks a C library of another instruction set
+        others = tuple(flag for flag in board.compiler_flags if not flag.startswith("-mfloat-abi="))
+        board = replace(board, compiler_flags=(*others, f"-mfloat-abi={float_abi}"))
     linker, chosen = require_tool(_LINKER), require_tool(compiler)
     folder = output.with_name(f"{output.name}.build")
     folder.mkdir(parents=True, exist_ok=True)
@@ -128,6 +136,7 @@ def build(
             *(linker, "-mthumb", *board.compiler_flags, "-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections"),
             *("-Wl,--no-warn-rwx-segments", f"-Wl,-Map={map_path}", "-T", str(script)),
             *objects,
+            *map(str, archives),
             *(f"-l{library}" for library in libraries),
             *("-o", str(output)),
         ],

@@ -103,7 +103,7 @@ class TflmLibrary:
     kernels: str
     # the compiler's -mfloat-abi
     float_abi: str
-    # what changes the layout of its structs or its log
+    # what changes the layout of its structs, its log, or which kernels are registered
     defines: tuple[str, ...]
 
 
@@ -125,8 +125,10 @@ def libraries_in(folder: Path) -> list[TflmLibrary]:
     for path in sorted(folder.glob(f"gen/*/{_LIBRARY}")):
         match = _FOLDER.fullmatch(path.parents[1].name)
         if match and match["build"] in _DEFINES:
-            kernels = KERNELS[bool(match["cmsis_nn"])]
-            found.append(TflmLibrary(path, kernels, _FLOAT_ABI[match["fpu"]], _DEFINES[match["build"]]))
+            optimized = bool(match["cmsis_nn"])
+            # without it the kernels' headers make every int8 registration the one for all types
+            defines = (*_DEFINES[match["build"]], *(("CMSIS_NN",) if optimized else ()))
+            found.append(TflmLibrary(path, KERNELS[optimized], _FLOAT_ABI[match["fpu"]], defines))
     return found
 
 

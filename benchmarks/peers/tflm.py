@@ -73,7 +73,7 @@ class TflmCost:
     measured: bool
 
 
-_BEFOREHAND = "ds_cnn of MLPerf Tiny's shape on tflite-micro 90b983c2, GCC 12.2 -O2"
+_BEFOREHAND = "MLPerf Tiny's keyword spotting model, of the default's shape, on tflite-micro 90b983c2, GCC 12.2 -O2"
 BEFOREHAND = (
     TflmCost(
         kernels="reference kernels",

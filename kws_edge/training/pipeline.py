@@ -51,7 +51,8 @@ def train(
     state = _resumed(state_path, fingerprint) if resume else TrainingState(settings=fingerprint)
     settings, spec = request.training, request.features
     # before the seed is set: building a teacher draws random numbers, and must not change the student's
-    teachers = Teachers(request.teachers, corpus) if request.teachers else None
+    taught = bool(request.teachers) and settings.distillation > 0
+    teachers = Teachers(request.teachers, corpus) if taught else None
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # costs nothing on a CPU, and makes one seed one result
     if settings.normalize:

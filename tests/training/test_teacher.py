@@ -52,8 +52,9 @@ def test_a_teacher_changes_what_is_learned_unless_its_weight_is_0(tones, tmp_pat
     alone = student(tones, tmp_path)
     ignored = student(tones, tmp_path, trained_bundle.path, distillation=0.0)
     taught = student(tones, tmp_path, trained_bundle.path, distillation=0.9)
-    assert ignored.int8_model == alone.int8_model
-    assert taught.int8_model != alone.int8_model
+    # not the models' bytes: Keras counts networks, and the names of their tensors are in there
+    assert ignored.weights == alone.weights
+    assert taught.weights != alone.weights
     assert len(taught.metrics["teachers"]) == 1
     assert alone.metrics["teachers"] == []
     assert read_bundle(taught.path).float_model == taught.float_model

@@ -8,8 +8,22 @@ from tabulate import tabulate
 
 from kws_edge.verification.latency import Latency
 from kws_edge.verification.layer_parity import LayerParity
-from kws_edge.verification.layers import LayerCosts
+from kws_edge.verification.layers import LayerCost, LayerCosts
 from kws_edge.verification.quantization import Quantization
+
+
+def cost_cells(layer: LayerCost) -> tuple[str, ...]:
+    """Name, output shape, MACs, weights, output, live and arena bytes, and instructions (empty if not counted)."""
+    return (
+        layer.name,
+        "x".join(map(str, layer.output_shape[1:])),
+        f"{layer.macs:,}",
+        f"{layer.weight_bytes:,}",
+        f"{layer.output_bytes:,}",
+        f"{layer.live_bytes:,}",
+        f"{layer.aot_arena_bytes:,}",
+        _count(layer.instructions),
+    )
 
 
 def cost_table(costs: LayerCosts) -> str:
@@ -17,14 +31,7 @@ def cost_table(costs: LayerCosts) -> str:
     total = sum(layer.instructions or 0 for layer in costs.layers)
     rows = [
         [
-            layer.name,
-            "x".join(map(str, layer.output_shape[1:])),
-            f"{layer.macs:,}",
-            f"{layer.weight_bytes:,}",
-            f"{layer.output_bytes:,}",
-            f"{layer.live_bytes:,}",
-            f"{layer.aot_arena_bytes:,}",
-            _count(layer.instructions),
+            *cost_cells(layer),
             "" if not total or layer.instructions is None else f"{100 * layer.instructions / total:.1f}",
         ]
         for layer in costs.layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kws_edge.reports.layers import cost_cells
 from kws_edge.reports.page import Lines, Part, Plot, Plots, Section, Table, Text
 from kws_edge.reports.svg import Bar, Block, bar_plot, memory_map
 from kws_edge.verification.latency import Latency
@@ -63,19 +64,7 @@ def _time(costs: LayerCosts) -> Plot:
 
 
 def _costs(costs: LayerCosts) -> Table:
-    rows = tuple(
-        (
-            layer.name,
-            "x".join(map(str, layer.output_shape[1:])),
-            f"{layer.macs:,}",
-            f"{layer.weight_bytes:,}",
-            f"{layer.output_bytes:,}",
-            f"{layer.live_bytes:,}",
-            f"{layer.aot_arena_bytes:,}",
-            "" if layer.instructions is None else f"{layer.instructions:,}",
-        )
-        for layer in costs.layers
-    )
+    rows = tuple(cost_cells(layer) for layer in costs.layers)
     heads = ("layer", "output", "MACs", "weights, B", "output, B", "alive, B", "aot arena, B", "instructions")
     return Table(heads, rows, words=(0, 1))
 

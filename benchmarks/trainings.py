@@ -9,13 +9,14 @@ The TOML file holds the tables of `kws-edge train --config` under [base], and va
     [[variant]]
     name = "without mixup"
     training = {mixup = 0}
-    teachers = ["large"]     # names of variants; each variant learns from its teachers' first seeds
+    preset = "tc_resnet8"    # as `train --preset`; instead of a table model
+    teachers = ["large", "other.toml: wide"]    # variants here or in a file beside; all their seeds teach together
     exclude = true           # leave out what `kws-edge data check --write` lists
     seeds = [0, 1, 2]        # default: those of --seeds
 
-Bundles are kept in --work, named after variant and seed; a run that was interrupted goes on where it was, and trainings
-that are done are not repeated. Validation accuracy is what variants are chosen by; --test adds the testing list, which
-is for the end.
+Bundles are kept in --work, named after file, variant and seed; teachers are trained first. A run that was interrupted
+goes on where it was, and trainings that are done are not repeated. Validation accuracy is what variants are chosen by;
+--test adds the testing list, which is for the end.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ TABLES = ("features", "corpus", "augmentation", "training", "model", "detection"
 class Variant:
     """One row of the table."""
 
+    source: Path
     name: str
-    # tables of `kws-edge train --config`
+    # tables of `kws-edge train --config`, or of a preset
     settings: dict[str, dict[str, Any]]
+    preset: str | None
     teachers: tuple[str, ...]
     # train without the recordings that `data check` finds spoiled
     exclude: bool
@@ -61,7 +64,7 @@ class Variant:
 
     def bundle(self, work: Path, seed: int) -> Path:
         """Where the bundle of one seed is kept."""
-        return work / f"{re.sub(r'[^a-z0-9]+', '_', self.name.lower())}-{seed}"
+        return work / self.source.stem / f"{re.sub(r'[^a-z0-9]+', '_', self.name.lower())}-{seed}"
 
 
 def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
@@ -70,14 +73,16 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
     base = content.get("base", {})
     variants = []
     for given in content.get("variant", []):
-        strangers = set(given) - {"name", "teachers", "exclude", "seeds", *TABLES}
+        strangers = set(given) - {"name", "teachers", "exclude", "seeds", "preset", *TABLES}
         if strangers:
             raise SettingsError(f"{path}: variant {given.get('name')!r} has an unknown key {sorted(strangers)[0]!r}")
         settings = {table: {**base.get(table, {}), **given.get(table, {})} for table in TABLES}
         variants.append(
             Variant(
+                source=path,
                 name=given["name"],
                 settings={table: values for table, values in settings.items() if values},
+                preset=given.get("preset"),
                 teachers=tuple(given.get("teachers", ())),
                 exclude=bool(given.get("exclude", False)),
                 seeds=tuple(given.get("seeds", seeds)),
@@ -88,19 +93,36 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
     return variants
 
 
-def train(variant: Variant, seed: int, teachers: list[Path], data: Path, work: Path) -> Bundle:
-    """The bundle of one seed, trained now if it is not there yet. Raises KwsEdgeError when training fails."""
+def teachers_of(variant: Variant, seeds: tuple[int, ...]) -> list[Variant]:
+    """The variants that teach one. Raises SettingsError for a name that is not there."""
+    found = []
+    for name in variant.teachers:
+        file, _, own = name.rpartition(": ")
+        source = variant.source.parent / file if file else variant.source
+        teacher = next((each for each in read_variants(source, seeds) if each.name == own), None)
+        if teacher is None:
+            raise SettingsError(f"{variant.source}: {variant.name!r} has a teacher {own!r}, {source} has none")
+        found.append(teacher)
+    return found
+
+
+def train(variant: Variant, seed: int, seeds: tuple[int, ...], data: Path, work: Path) -> Bundle:
+    """The bundle of one seed, trained now if it is not there yet, after its teachers. Raises KwsEdgeError."""
     output = variant.bundle(work, seed)
     if output.exists():
         return read_bundle(output)
-    config = work / f"{output.name}.toml"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    config = output.parent / f"{output.name}.toml"
     write_file(config, tomli_w.dumps(variant.settings).encode())
     command = [sys.executable, "-m", "kws_edge", "train", "--qat", "--data", str(data), "--config", str(config)]
     command += ["--seed", str(seed), "--output", str(output)]
-    for teacher in teachers:
-        command += ["--teacher", str(teacher)]
+    if variant.preset:
+        command += ["--preset", variant.preset]
+    for teacher in teachers_of(variant, seeds):
+        for own_seed in teacher.seeds:
+            command += ["--teacher", str(train(teacher, own_seed, seeds, data, work).path)]
     if variant.exclude:
-        command += ["--exclude", str(_exclusions(data, work))]
+        command += ["--exclude", str(_exclusions(data, output.parent))]
     if (work_folder(output) / "state.npz").exists():
         command.append("--resume")
     if subprocess.run(command, check=False).returncode:
@@ -108,9 +130,9 @@ def train(variant: Variant, seed: int, teachers: list[Path], data: Path, work: P
     return read_bundle(output)
 
 
-def _exclusions(data: Path, work: Path) -> Path:
+def _exclusions(data: Path, folder: Path) -> Path:
     """The exclusion list of `data`, written at the first call."""
-    path = work / "exclusions.txt"
+    path = folder / "exclusions.txt"
     if not path.exists():
         command = [sys.executable, "-m", "kws_edge", "data", "check", str(data), "--rows", "0", "--write", str(path)]
         if subprocess.run(command, check=False).returncode not in (0, 1):
@@ -175,18 +197,14 @@ def main() -> None:
     data = find_data(given.data)
     if data is None:
         sys.exit("give --data or set KWS_EDGE_DATA")
-    work = given.work / given.variants.stem
-    work.mkdir(parents=True, exist_ok=True)
+    seeds = tuple(given.seeds)
     try:
-        variants = read_variants(given.variants, tuple(given.seeds))
-        by_name = {variant.name: variant for variant in variants}
         lines = []
-        for variant in variants:
+        for variant in read_variants(given.variants, seeds):
             if given.only and variant.name not in given.only:
                 continue
-            teachers = [by_name[name].bundle(work, by_name[name].seeds[0]) for name in variant.teachers]
-            seeds = [seed for seed in variant.seeds if not given.trained or variant.bundle(work, seed).exists()]
-            bundles = [train(variant, seed, teachers, data, work) for seed in seeds]
+            wanted = [seed for seed in variant.seeds if not given.trained or variant.bundle(given.work, seed).exists()]
+            bundles = [train(variant, seed, seeds, data, given.work) for seed in wanted]
             if bundles:
                 lines.append(row(variant, bundles, data, test=given.test, instructions=given.instructions))
                 print(json.dumps(lines[-1]), file=sys.stderr, flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,8 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
-from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption, open_stream, run_on_stream
-from kws_edge.cli.verify import SplitName
+from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption
+from kws_edge.cli.verified import DataOption, MaxDropOption, SplitName, SplitOption, heard_on_stream, verified
 from kws_edge.cli.verify_budget import BudgetOption, StrictOption, read_requested
 from kws_edge.errors import SettingsError
 
@@ -20,13 +19,9 @@ from kws_edge.errors import SettingsError
 def report(
     bundle: Annotated[Path, typer.Argument(help="The bundle to report on.", metavar="BUNDLE", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write.", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of recordings; else KWS_EDGE_DATA, else synthesized speech.")
-    ] = None,
-    split: Annotated[SplitName, typer.Option(help="Which clips to run.")] = SplitName.TEST,
-    max_drop_points: Annotated[
-        float, typer.Option(min=0, help="Percentage points of accuracy that int8 may lose against float.")
-    ] = 0.5,
+    data: DataOption = None,
+    split: SplitOption = SplitName.TEST,
+    max_drop_points: MaxDropOption = 0.5,
     budget: BudgetOption = None,
     strict: StrictOption = False,
     core: Annotated[str, typer.Option(help="Emulated core that instructions are counted on.")] = "cortex-m4",
@@ -39,14 +34,10 @@ def report(
 ) -> None:
     """Measure a bundle and write one HTML page about it. Exit code 1 if a check fails or a budget is exceeded."""
     from firmware_export.targets.qemu.boards import board_of
-    from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
-    from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.files import write_file
     from kws_edge.reports.report import report_html
     from kws_edge.verification.bundle_report import measure_report
-    from kws_edge.verification.stream_verification import verify_stream
-    from kws_edge.verification.verify import verify
 
     if not stream and negatives is not None:
         raise SettingsError("--negatives is about a stream: add --stream")
@@ -54,18 +45,12 @@ def report(
         raise SettingsError(f"{output}: is a folder; name the HTML file")
     board_of(core)
     limits = read_requested(budget, strict=strict, write_budget=None)
-    # TensorFlow's start-up notices are no news of this bundle
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    source = read_bundle(bundle)
-    corpus = corpus_of_bundle(source, data)
-    with progress_bar("verifying") as progress:
-        verified = verify(source, corpus, split=split.value, max_drop_points=max_drop_points, progress=progress)
+    verification = verified(bundle, data, split=split, max_drop_points=max_drop_points)
     heard = None
     if stream:
-        made = open_stream(corpus, split.value, hours=hours, seed=stream_seed, negatives=negatives)
-        heard = verify_stream(source, made, run_on_stream(source, made, with_firmware=True))
+        heard = heard_on_stream(verification, hours=hours, seed=stream_seed, negatives=negatives)
     result = measure_report(
-        verified, budget=limits, strict=strict, heard=heard, core=core, clips=clips, stage=progress_bar
+        verification, budget=limits, strict=strict, heard=heard, core=core, clips=clips, stage=progress_bar
     )
     write_file(output, report_html(result))
     print(f"wrote {output}: {'all checks passed' if result.passed else 'a check FAILED'}", file=sys.stderr)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kws_edge.cli import CHECK_FAILED
-from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption, open_stream, run_on_stream
+from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption
+from kws_edge.cli.verified import DataOption, MaxDropOption, SplitName, SplitOption, heard_on_stream, verified
 from kws_edge.cli.verify_budget import (
     BudgetOption,
     JunitOption,
@@ -29,23 +28,11 @@ from kws_edge.cli.verify_budget import (
 from kws_edge.errors import DependencyError, SettingsError
 
 
-class SplitName(str, Enum):
-    """Splits of a corpus."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
-
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle to verify.", metavar="BUNDLE", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of recordings; else KWS_EDGE_DATA, else synthesized speech.")
-    ] = None,
-    split: Annotated[SplitName, typer.Option(help="Which clips to run.")] = SplitName.TEST,
-    max_drop_points: Annotated[
-        float, typer.Option(min=0, help="Percentage points of accuracy that int8 may lose against float.")
-    ] = 0.5,
+    data: DataOption = None,
+    split: SplitOption = SplitName.TEST,
+    max_drop_points: MaxDropOption = 0.5,
     plot: Annotated[Path | None, typer.Option(help="PNG to write: the confusion matrix.")] = None,
     budget: BudgetOption = None,
     strict: StrictOption = False,
@@ -67,16 +54,11 @@ def verify(
 ) -> None:
     """Run a bundle in every interpreter. Exit code 1 if a check fails or a budget is exceeded."""
     from firmware_export.trial import check_place
-    from kws_edge.bundle import read_bundle
-    from kws_edge.cli.progress import progress_bar
-    from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.files import write_file
     from kws_edge.reports.detection import det_png
     from kws_edge.reports.junit import cases, junit_xml
     from kws_edge.reports.verification import verification_text
     from kws_edge.verification.emulation import check_emulated, emulate
-    from kws_edge.verification.stream_verification import verify_stream
-    from kws_edge.verification.verify import verify as run
 
     if (plot is not None or det_plot is not None) and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot and --det-plot need matplotlib: pip install 'kws-edge[train]'")
@@ -85,12 +67,8 @@ def verify(
     if emulated:
         check_place(core)
     limits = read_requested(budget, strict=strict, write_budget=write_budget)
-    # TensorFlow's start-up notices are no news of this bundle
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    source = read_bundle(bundle)
-    corpus = corpus_of_bundle(source, data)
-    with progress_bar("verifying") as progress:
-        result = run(source, corpus, split=split.value, max_drop_points=max_drop_points, progress=progress)
+    result = verified(bundle, data, split=split, max_drop_points=max_drop_points)
+    name = result.bundle.path.name
     if plot is not None:
         from kws_edge.reports.plots import confusion_png
 
@@ -102,17 +80,16 @@ def verify(
         result = replace(result, checks=(*result.checks, check_emulated(emulated_parity)))
     heard = None
     if stream:
-        made = open_stream(corpus, split.value, hours=hours, seed=stream_seed, negatives=negatives)
-        heard = verify_stream(source, made, run_on_stream(source, made, with_firmware=True))
+        heard = heard_on_stream(result, hours=hours, seed=stream_seed, negatives=negatives)
         result = replace(result, checks=(*result.checks, heard.check))
         if det_plot is not None:
-            write_file(det_plot, det_png({"one threshold": heard.det}, {"the bundle's": heard.point}, source.path.name))
+            write_file(det_plot, det_png({"one threshold": heard.det}, {"the bundle's": heard.point}, name))
     measurements = measurements_of(limits, result, heard.outcome if heard else None)
     verdict = judged(limits, measurements, strict=strict) if limits else None
     if write_budget is not None:
         write_measured(write_budget, measurements, margin)
     if junit is not None:
-        write_file(junit, junit_xml(cases(result.checks, verdict), source.path.name))
+        write_file(junit, junit_xml(cases(result.checks, verdict), name))
     passed = result.passed and (verdict is None or verdict.passed)
     if as_json:
         report = {**result.to_json(), "stream": heard.to_json() if heard else None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -80,8 +80,11 @@ def measure_report(
 ) -> BundleReport:
     """Look into what was verified: `core` is where instructions are counted, `clips` how many the layers are run on.
 
-    `heard` is what the bundle made of a stream, or None. `stage` is entered once for each part that takes time.
+    `heard` is what the bundle made of a stream, or None; its check joins the others. `stage` is entered once for each
+    part that takes time.
     """
+    if heard is not None:
+        verification = replace(verification, checks=(*verification.checks, heard.check))
     bundle = verification.bundle
     features = compute_features(_evenly(verification, clips), bundle.features)
     costs: LayerCosts | str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,11 +12,13 @@ from chromium import Page, open_chromium
 
 from kws_edge.bundle import Bundle
 from kws_edge.corpus import Corpus
+from kws_edge.corpus.streams import StreamSettings, make_stream
 from kws_edge.reports.bench import bench_html
 from kws_edge.reports.report import report_html
 from kws_edge.verification.bench import chosen_clips, run_bench
 from kws_edge.verification.budget import parse_budget
 from kws_edge.verification.bundle_report import BundleReport, measure_report
+from kws_edge.verification.stream_verification import StreamVerification, run_stream, verify_stream
 from kws_edge.verification.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -43,6 +46,7 @@ CONTRAST = """
   const fills = [...document.querySelectorAll('svg.plot text:not(.inside)')].map(text => getComputedStyle(text).fill);
   return Math.min(...[...inks, ...fills].map(light).map(ratio));
 })()"""
+FAILED_TILES = "[...document.querySelectorAll('.tiles dd.bad')].map(tile => tile.innerText)"
 BUDGET = b"""
 [budget]
 accuracy_min = 0.1
@@ -51,12 +55,20 @@ flash_bytes_max = 10
 
 
 @pytest.fixture(scope="module")
-def report(trained_bundle: Bundle, tones: Corpus) -> BundleReport:
+def heard(trained_bundle: Bundle, tones: Corpus) -> StreamVerification:
+    """A minute of stream, of which the compiled spotter is said to have heard something else than Python."""
+    stream = make_stream(tones, "test", StreamSettings(hours=0.02, speech_share=0, noise_share=0))
+    found = verify_stream(trained_bundle, stream, run_stream(trained_bundle, stream))
+    return dataclasses.replace(found, differences=("the spotter's outputs are not Python's",))
+
+
+@pytest.fixture(scope="module")
+def report(trained_bundle: Bundle, tones: Corpus, heard: StreamVerification) -> BundleReport:
     return measure_report(
         verify(trained_bundle, tones),
         budget=parse_budget(BUDGET, "budget.toml"),
         strict=False,
-        heard=None,
+        heard=heard,
         core="cortex-m4",
         clips=8,
         stage=lambda _: nullcontext(lambda done, total: None),
@@ -101,7 +113,7 @@ def test_a_page_is_whole_and_readable(pages: dict[str, Path], browser: Page, nam
 def test_every_link_of_the_contents_leads_somewhere(pages: dict[str, Path], browser: Page) -> None:
     browser.open(pages["report"])
     links = browser.evaluate("[...document.querySelectorAll('nav a')].map(a => a.getAttribute('href'))")
-    assert {"#accuracy", "#parity", "#layers", "#budget", "#provenance"} <= set(links)
+    assert {"#accuracy", "#parity", "#layers", "#stream", "#budget", "#provenance"} <= set(links)
     assert all(browser.evaluate(f"document.querySelector('{link}') !== null") for link in links)
 
 
@@ -123,6 +135,14 @@ def test_a_budget_that_is_exceeded_shows_at_the_top(
 ) -> None:
     assert not report.passed
     browser.open(pages["report"])
-    tile = browser.evaluate("document.querySelector('.tiles dd.bad').innerText")
-    assert tile.startswith("FAILED")
-    assert "flash_bytes_max" in tile
+    tiles = browser.evaluate(FAILED_TILES)
+    assert any(tile.startswith("FAILED") and "flash_bytes_max" in tile for tile in tiles)
+
+
+def test_a_spotter_that_differs_fails_the_report(report: BundleReport, pages: dict[str, Path], browser: Page) -> None:
+    assert not dataclasses.replace(report, verdict=None).passed
+    (check,) = [check for check in report.verification.checks if check.name == "spotter_differs_from_python"]
+    assert check.passed is False
+    browser.open(pages["report"])
+    tiles = browser.evaluate(FAILED_TILES)
+    assert any(tile.startswith("FAILED") and "spotter_differs_from_python" in tile for tile in tiles)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from kws_edge import __version__
-from kws_edge.cli import data
+from kws_edge.cli import StoppedByUserError, OutputClosedError, data
 from kws_edge.cli.bench import bench
 from kws_edge.cli.calibrate import calibrate
 from kws_edge.cli.explore import explore
@@ -20,8 +24,27 @@ from kws_edge.cli.sweep import sweep
 from kws_edge.cli.train import train
 from kws_edge.cli.verify import verify
 
+
+class Verbs(TyperGroup):
+    """Hands Ctrl-C and a reader that went away on to `main`; releases of typer differ in what they make of both."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb to the last byte that it prints."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except KeyboardInterrupt as error:
+            raise StoppedByUserError from error
+        except BrokenPipeError as error:
+            raise OutputClosedError from error
+
+
 app = typer.Typer(
     name="kws-edge",
+    cls=Verbs,
     help="Keyword spotting for microcontrollers: from recordings to firmware that was proved on the host.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -19,27 +19,21 @@
   "smlad  r6, lr, r3, r6\n"                                                                                            \
   "smlad  r7, lr, r12, r7\n"
 
-__asm__(".syntax unified\n"
-        ".section .text.kws_multiply_block,\"ax\",%progbits\n"
-        ".balign 4\n"
-        ".global kws_multiply_block\n"
-        ".thumb\n"
-        ".thumb_func\n"
-        ".type kws_multiply_block, %function\n"
-        "kws_multiply_block:\n"
-        "push   {r2, r3, r4-r11, r12, lr}\n"
-        "ldm    r3, {r4-r11}\n"
-        "subs   r2, r2, r0\n" /* bytes of weights: a multiple of 8, and of 16 if four words a turn come out even */
-        "tst    r2, #8\n"
-        "bne    2f\n"
-        "1:\n" ONE_WORD ONE_WORD "2:\n" ONE_WORD ONE_WORD "ldr    r2, [sp]\n"
-        "cmp    r0, r2\n"
-        "bne    1b\n"
-        "ldr    r3, [sp, #4]\n"
-        "stm    r3, {r4-r11}\n"
-        "pop    {r2, r3, r4-r11, r12, pc}\n"
-        ".size kws_multiply_block, . - kws_multiply_block\n"
-        ".text\n");
+KWS_ASSEMBLY void kws_multiply_block(const uint32_t *weights KWS_UNUSED, const kws_column *columns KWS_UNUSED,
+                                     const uint32_t *end KWS_UNUSED, int32_t *sums KWS_UNUSED) {
+  __asm__(".syntax unified\n"
+          "push   {r2, r3, r4-r11, r12, lr}\n"
+          "ldm    r3, {r4-r11}\n"
+          "subs   r2, r2, r0\n" /* bytes of weights: a multiple of 8, and of 16 if four words a turn come out even */
+          "tst    r2, #8\n"
+          "bne    2f\n"
+          "1:\n" ONE_WORD ONE_WORD "2:\n" ONE_WORD ONE_WORD "ldr    r2, [sp]\n"
+          "cmp    r0, r2\n"
+          "bne    1b\n"
+          "ldr    r3, [sp, #4]\n"
+          "stm    r3, {r4-r11}\n"
+          "pop    {r2, r3, r4-r11, r12, pc}\n");
+}
 
 #elif KWS_SIMD
 

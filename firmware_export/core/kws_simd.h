@@ -19,6 +19,16 @@
 
 #if KWS_SIMD && !defined(KWS_SIMD_EMULATION)
 
+/* A function whose body is assembly from its first instruction to its return. Assembly outside of a function would not
+ * do: in objects for link-time optimization gcc lists no symbols of it, so that linkers do not find them in archives.
+ * gcc also must not conclude from such a body which arguments and registers it leaves alone. */
+#if defined(__clang__)
+#define KWS_ASSEMBLY __attribute__((naked, noinline, aligned(4)))
+#else
+#define KWS_ASSEMBLY __attribute__((naked, noipa, aligned(4)))
+#endif
+#define KWS_UNUSED __attribute__((unused))
+
 /* Bytes 0 and 2 of `x`, sign-extended into two halfwords. */
 static inline uint32_t kws_sxtb16(uint32_t x) { return (uint32_t)__sxtb16((int8x4_t)x); }
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from kws_edge import __version__
 from kws_edge.errors import BundleError, SettingsError
-from kws_edge.files import replacing_folder
+from kws_edge.files import check_place, replacing_folder
 from kws_edge.settings import from_mapping, parse_toml, to_mapping, to_toml
 from kws_edge.spec import (
     AugmentationSettings,
@@ -146,14 +146,20 @@ class Bundle:
         return _sha256(self.files[name])
 
 
+def check_bundle_output(path: Path) -> None:
+    """Raise BundleError if `path` is something that a bundle must not replace, StorageError if none can be written."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file()):
+        raise BundleError(f"{path} exists and is no bundle; choose another output")
+    check_place(path)
+
+
 def write_bundle(path: Path, contents: BundleContents) -> Bundle:
     """Write `contents` as a bundle at `path` and return it as `read_bundle` would.
 
     The folder appears whole or not at all. An older bundle at `path` is replaced; BundleError if what is there is
     something else, StorageError when the file system refuses.
     """
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file()):
-        raise BundleError(f"{path} exists and is no bundle; choose another output")
+    check_bundle_output(path)
     header = "# Every setting that this bundle was made with.\n"
     spec = to_toml(
         header=header,

@@ -34,6 +34,39 @@ def _storage_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"cannot write {path}: {reason}; choose another output or free the space")
 
 
+def check_place(path: Path) -> None:
+    """Raise StorageError if nothing can be put at `path`, for what works long before it writes.
+
+    What only writing can tell, such as a full disk, the functions below still tell.
+    """
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise StorageError(f"cannot write {path}: {nearest} is no folder; choose another output")
+    _check_permission(path, nearest)
+
+
+def check_file_output(path: Path) -> None:
+    """Raise StorageError if `path` cannot become a file."""
+    if path.is_dir():
+        raise StorageError(f"cannot write {path}: it is a folder; name a file")
+    check_place(path)
+
+
+def check_folder_output(path: Path) -> None:
+    """Raise StorageError if no files can be written into a folder `path`, which may exist."""
+    if path.is_dir():
+        _check_permission(path, path)
+    elif path.exists():
+        raise StorageError(f"cannot write {path}: it is no folder; choose another output")
+    else:
+        check_place(path)
+
+
+def _check_permission(path: Path, folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageError(f"cannot write {path}: {folder} may not be written to; choose another output")
+
+
 def write_file(path: Path, content: bytes | str) -> None:
     """Write `content` (text as UTF-8) to `path`, replacing what is there in one step.
 
@@ -56,20 +89,39 @@ def write_file(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; on success it takes the place of `path`, on failure it is removed.
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, for the caller to rename; where it was not, it is removed.
 
-    Raises StorageError when the file system refuses.
+    Raises StorageError for whatever the file system refuses meanwhile.
     """
     partial = _beside(path)
     try:
         partial.mkdir(parents=True)
         _remove_left_behind(path)
         yield partial
-        for name in partial.rglob("*"):
-            if name.is_file():
-                with name.open("rb") as stream:
-                    os.fsync(stream.fileno())
+    except OSError as error:
+        raise _storage_error(error, path) from error
+    finally:
+        if partial.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    for name in folder.rglob("*"):
+        if name.is_file():
+            with name.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; on success it takes the place of `path`, on failure it is removed.
+
+    Raises StorageError when the file system refuses.
+    """
+    with _folder_beside(path) as partial:
+        yield partial
+        _flush(partial)
         # a kill between the two renames leaves the old folder whole under this name
         previous = path.parent / f".{path.name}.previous"
         if path.exists():
@@ -77,8 +129,19 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             path.rename(previous)
         partial.rename(path)
         shutil.rmtree(previous, ignore_errors=True)
-    except OSError as error:
-        raise _storage_error(error, path) from error
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def first_folder(path: Path) -> Iterator[Path]:
+    """Like `replacing_folder`, for a folder that has the same content whoever makes it: the first to be whole stays.
+
+    A process that reads it is then not disturbed by another one that made it too.
+    """
+    with _folder_beside(path) as partial:
+        yield partial
+        _flush(partial)
+        try:
+            partial.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from kws_edge import __version__
-from kws_edge.cli import StoppedByUserError, OutputClosedError, data
+from kws_edge.cli import OutputClosedError, StoppedByUserError, data
 from kws_edge.cli.bench import bench
 from kws_edge.cli.calibrate import calibrate
 from kws_edge.cli.explore import explore

@@ -56,13 +56,15 @@ def bench(
         raise SettingsError("name a BUNDLE to measure, or two files with --compare")
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
-    from kws_edge.files import write_file
+    from kws_edge.files import check_folder_output, write_file
     from kws_edge.frontend.native import usable_cores
     from kws_edge.reports.bench import bench_html, bench_markdown
     from kws_edge.verification.bench import run_bench
 
     # TFLM's and LiteRT's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if output is not None:
+        check_folder_output(output)
     source = read_bundle(bundle)
     recordings = _recordings(source, data, clips)
     with progress_bar("engines measured") as progress:

@@ -52,10 +52,10 @@ def calibrate(
 
     Exit code 1, and nothing written, if no setting reaches the target.
     """
-    from kws_edge.bundle import read_bundle, write_calibrated
+    from kws_edge.bundle import check_bundle_output, read_bundle, write_calibrated
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, check_place, write_file
     from kws_edge.reports.detection import det_png, outcome_text, points_table, settings_text
     from kws_edge.verification.calibration import Target
     from kws_edge.verification.calibration import calibrate as search
@@ -63,8 +63,13 @@ def calibrate(
 
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
+    if plot is not None:
+        check_file_output(plot)
+    if output is not None:
+        check_bundle_output(output)
     wanted = Target(false_accepts_per_hour=target, false_reject_rate=miss_rate, per_keyword=per_keyword)
     source = read_bundle(bundle)
+    check_place(output or bundle)
     corpus = corpus_of_bundle(source, data)
     validation = open_stream(corpus, "validation", hours=hours, seed=seed, negatives=negatives)
     run = run_on_stream(source, validation, with_firmware=False)

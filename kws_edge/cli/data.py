@@ -100,8 +100,10 @@ def check(
     from kws_edge.explore.analysis import analyse
     from kws_edge.explore.recordings import open_recordings
     from kws_edge.explore.tables import findings_text
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, write_file
 
+    if write is not None:
+        check_file_output(write)
     known = frozenset(read_exclusions(exclude)) if exclude else frozenset()
     recordings = open_recordings(
         find_recordings(data), stage=progress_bar, keywords=None if keywords is None else _listed(keywords)

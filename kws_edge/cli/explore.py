@@ -32,8 +32,9 @@ def explore(
     from kws_edge.explore.analysis import analyse
     from kws_edge.explore.page.document import PageSettings, write_page
     from kws_edge.explore.recordings import open_recordings
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, write_file
 
+    check_file_output(output)
     words = None if keywords is None else [word.strip() for word in keywords.split(",") if word.strip()]
     recordings = open_recordings(find_recordings(data), stage=progress_bar, keywords=words)
     settings = PageSettings(closeups=clips, sound_bytes=sounds * 1_000_000, clips=tuple(clip or ()))

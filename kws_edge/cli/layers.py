@@ -39,6 +39,7 @@ def layers(
     """Look into a bundle layer by layer: memory, multiplications, instructions; parity; quantization."""
     from firmware_export.targets.qemu.boards import board_of
     from kws_edge.bundle import read_bundle
+    from kws_edge.files import check_folder_output
     from kws_edge.reports.layers import cost_table, latency_table, layer_parity_table, quantization_table
     from kws_edge.verification.latency import measure_latencies
     from kws_edge.verification.layer_parity import measure_layer_parity
@@ -47,6 +48,8 @@ def layers(
 
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
+    if plot is not None:
+        check_folder_output(plot)
     board_of(core)
     # TensorFlow's start-up notices are no news of this bundle
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

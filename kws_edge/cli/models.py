@@ -28,12 +28,14 @@ def models(
 ) -> None:
     """List the networks: parameters, multiply-accumulates, bytes, memory, best known accuracy."""
     from kws_edge.cli.progress import progress_bar
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, write_file
     from kws_edge.sweep.catalogue import Entry, catalogue, merged, price_all, prices_toml, read_prices
     from kws_edge.sweep.tables import catalogue_table
 
     if write is not None and not price:
         raise SettingsError("--write needs --price")
+    if write is not None:
+        check_file_output(write)
     if price:
         for module in ("tensorflow", "tflite_micro"):
             if importlib.util.find_spec(module) is None:

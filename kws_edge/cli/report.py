@@ -35,16 +35,15 @@ def report(
     """Measure a bundle and write one HTML page about it. Exit code 1 if a check fails or a budget is exceeded."""
     from firmware_export.targets.qemu.boards import board_of
     from kws_edge.cli.progress import progress_bar
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, write_file
     from kws_edge.reports.report import report_html
     from kws_edge.verification.bundle_report import measure_report
 
     if not stream and negatives is not None:
         raise SettingsError("--negatives is about a stream: add --stream")
-    if output.is_dir():
-        raise SettingsError(f"{output}: is a folder; name the HTML file")
+    check_file_output(output)
     board_of(core)
-    limits = read_requested(budget, strict=strict, write_budget=None)
+    limits = read_requested(budget, strict=strict)
     verification = verified(bundle, data, split=split, max_drop_points=max_drop_points)
     heard = None
     if stream:

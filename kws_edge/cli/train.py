@@ -216,13 +216,15 @@ def _preset(name: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> None:
-    """Nothing is overwritten or thrown away unless the user says so."""
+    """Nothing is overwritten or thrown away unless the user says so, and an output that cannot be is found now."""
+    from kws_edge.bundle import check_bundle_output
     from kws_edge.training.request import work_folder
 
     if resume and restart:
         raise SettingsError("--resume and --restart exclude one another")
     if output.exists() and not force:
         raise BundleError(f"{output} exists; choose another --output, or --force to replace it")
+    check_bundle_output(output)
     unfinished = work_folder(output)
     if restart:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -54,7 +54,7 @@ def verify(
 ) -> None:
     """Run a bundle in every interpreter. Exit code 1 if a check fails or a budget is exceeded."""
     from firmware_export.trial import check_place
-    from kws_edge.files import write_file
+    from kws_edge.files import check_file_output, write_file
     from kws_edge.reports.detection import det_png
     from kws_edge.reports.junit import cases, junit_xml
     from kws_edge.reports.verification import verification_text
@@ -66,7 +66,10 @@ def verify(
         raise SettingsError("--negatives and --det-plot are about a stream: add --stream")
     if emulated:
         check_place(core)
-    limits = read_requested(budget, strict=strict, write_budget=write_budget)
+    for output in (plot, det_plot, junit, write_budget):
+        if output is not None:
+            check_file_output(output)
+    limits = read_requested(budget, strict=strict)
     result = verified(bundle, data, split=split, max_drop_points=max_drop_points)
     name = result.bundle.path.name
     if plot is not None:

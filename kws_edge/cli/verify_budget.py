@@ -31,14 +31,12 @@ MarginOption = Annotated[
 ]
 
 
-def read_requested(budget: str | None, *, strict: bool, write_budget: Path | None) -> Budget | None:
+def read_requested(budget: str | None, *, strict: bool) -> Budget | None:
     """The budget that was asked for, before anything takes time; SettingsError for options that cannot be met."""
     from kws_edge.verification.budget import read_budget
 
     if strict and budget is None:
         raise SettingsError("--strict is about the lines of a budget: give --budget too")
-    if write_budget is not None and write_budget.is_dir():
-        raise SettingsError(f"--write-budget {write_budget}: is a folder; name a file")
     return None if budget is None else read_budget(budget)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from firmware_export.codegen.folder import write_export
 from kws_edge.errors import KwsEdgeError, StorageError
-from kws_edge.files import replacing_folder, write_file
+from kws_edge.files import check_file_output, check_folder_output, check_place, replacing_folder, write_file
 
 SmallDisk = Callable[[int], AbstractContextManager[Path]]
 
@@ -41,3 +41,28 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(KwsEdgeError, match="file"):
         write_export(tmp_path / "file" / "out", {"kws_model.h": "new\n"}, force=False)
+
+
+def test_what_will_not_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder").mkdir()
+    for place in ("new", "file", "not/yet/there"):
+        check_file_output(tmp_path / place)
+    for place in ("new", "folder", "not/yet/there"):
+        check_folder_output(tmp_path / place)
+    with pytest.raises(StorageError, match="is a folder; name a file"):
+        check_file_output(tmp_path / "folder")
+    with pytest.raises(StorageError, match="is no folder"):
+        check_folder_output(tmp_path / "file")
+    for check in (check_file_output, check_folder_output, check_place):
+        with pytest.raises(StorageError, match=r"file is no folder"):
+            check(tmp_path / "file" / "below" / "it")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_known_before_the_work(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    for check in (check_file_output, check_folder_output, check_place):
+        with pytest.raises(StorageError, match="may not be written to"):
+            check(tmp_path / "new")

@@ -25,7 +25,7 @@ from kws_edge.corpus.espeak import ACCENTS, Job, Utterance, library_version, var
 from kws_edge.corpus.layouts import BACKGROUND_FOLDERS
 from kws_edge.corpus.noise import COLOURS, SYNTHETIC_RMS, coloured_noise
 from kws_edge.errors import CorpusError, DependencyError, StorageError
-from kws_edge.files import replacing_folder
+from kws_edge.files import first_folder, replacing_folder
 from kws_edge.spec import KEYWORDS, SILENCE, UNKNOWN
 
 # What the model learns to tell the keywords from: the other words of Speech Commands.
@@ -68,18 +68,11 @@ def synthesize_corpus(
     Raises CorpusError when `folder` holds anything else, for a word that cannot be a folder or a label or that eSpeak
     NG cannot say, DependencyError without eSpeak NG, StorageError when the file system refuses.
     """
-    unknown = [word for word in unknown_words if word not in words]
-    _check_words([*words, *unknown], clips_per_word)
-    per_unknown = max(1, round(UNKNOWN_SHARE * clips_per_word * len(words) / len(unknown))) if unknown else 0
-    counts = dict.fromkeys(words, clips_per_word) | dict.fromkeys(unknown, per_unknown)
-    utterances = [utterance for word, count in counts.items() for utterance in _plan(word, count, seed)]
+    counts = _counts(words, unknown_words, clips_per_word)
     _check_replaceable(folder)
     with replacing_folder(folder) as partial:
-        (partial / _RECIPE).write_text(_recipe(words, unknown_words, clips_per_word, seed), encoding="utf-8")
-        for word in counts:
-            (partial / word).mkdir()
-        _write_background(partial / BACKGROUND_FOLDERS[0], seed)
-        _speak_all(partial, folder, utterances, progress)
+        recipe = _recipe(words, unknown_words, clips_per_word, seed)
+        _write_corpus(partial, folder, counts, recipe, seed, progress)
 
 
 def default_corpus(progress: Progress | None = None, *, words: Sequence[str] = KEYWORDS) -> Path:
@@ -99,15 +92,38 @@ def cached_corpus(
     progress: Progress | None = None,
 ) -> Path:
     """Like `synthesize_corpus`, into the user's cache folder under a hash of the arguments; nothing is spoken twice."""
-    key = hashlib.sha256(_recipe(words, unknown_words, clips_per_word, seed).encode()).hexdigest()[:16]
-    folder = user_cache_dir() / "synthetic" / key
+    recipe = _recipe(words, unknown_words, clips_per_word, seed)
+    folder = user_cache_dir() / "synthetic" / hashlib.sha256(recipe.encode()).hexdigest()[:16]
     if not folder.is_dir():
+        counts = _counts(words, unknown_words, clips_per_word)
         try:
-            synthesize_corpus(folder, words, unknown_words, clips_per_word=clips_per_word, seed=seed, progress=progress)
+            with first_folder(folder) as partial:
+                _write_corpus(partial, folder, counts, recipe, seed, progress)
         except StorageError as error:
-            if not folder.is_dir():  # another process may have been first
-                raise StorageError(f"{error}; XDG_CACHE_HOME says where the cache goes") from error
+            if folder.is_dir():  # another process was first
+                return folder
+            raise StorageError(f"{error}; XDG_CACHE_HOME says where the cache goes") from error
     return folder
+
+
+def _counts(words: Sequence[str], unknown_words: Sequence[str], clips_per_word: int) -> dict[str, int]:
+    """How many clips each word gets. Raises CorpusError for words that cannot be folders and labels."""
+    unknown = [word for word in unknown_words if word not in words]
+    _check_words([*words, *unknown], clips_per_word)
+    per_unknown = max(1, round(UNKNOWN_SHARE * clips_per_word * len(words) / len(unknown))) if unknown else 0
+    return dict.fromkeys(words, clips_per_word) | dict.fromkeys(unknown, per_unknown)
+
+
+def _write_corpus(
+    partial: Path, folder: Path, counts: dict[str, int], recipe: str, seed: int, progress: Progress | None
+) -> None:
+    """Fill the empty folder `partial`, which is to become `folder`."""
+    utterances = [utterance for word, count in counts.items() for utterance in _plan(word, count, seed)]
+    (partial / _RECIPE).write_text(recipe, encoding="utf-8")
+    for word in counts:
+        (partial / word).mkdir()
+    _write_background(partial / BACKGROUND_FOLDERS[0], seed)
+    _speak_all(partial, folder, utterances, progress)
 
 
 def _recipe(words: Sequence[str], unknown_words: Sequence[str], clips_per_word: int, seed: int) -> str:

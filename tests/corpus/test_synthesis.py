@@ -177,6 +177,20 @@ def test_the_cached_corpus_is_spoken_once_for_each_recipe(monkeypatch, tmp_path:
     assert json.loads((first / "synthesized.json").read_text())["words"] == ["go"]
 
 
+def test_of_two_processes_that_speak_one_corpus_neither_disturbs_the_other(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    seen: list[int] = []
+
+    def another_is_first(_done: int, _total: int) -> None:
+        if not seen:
+            seen.append(0)
+            seen[0] = cached_corpus(("go",), (), clips_per_word=2).stat().st_ino
+
+    folder = cached_corpus(("go",), (), clips_per_word=2, progress=another_is_first)
+    assert [folder.stat().st_ino] == seen
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
 def test_without_a_cache_folder_the_way_out_is_named(monkeypatch, unwritable: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(unwritable))
     with pytest.raises(StorageError, match="XDG_CACHE_HOME says where"):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from kws_edge.errors import StorageError
-from kws_edge.files import replacing_folder, write_file
+from kws_edge.files import first_folder, replacing_folder, write_file
 
 
 def names(folder):
@@ -39,13 +39,26 @@ def test_a_failure_keeps_the_old_folder(tmp_path):
     assert names(tmp_path / "out") == ["good"]
 
 
+def test_of_two_that_make_one_folder_the_first_stays(tmp_path):
+    with first_folder(tmp_path / "out") as late:
+        (late / "late").write_text("")
+        with first_folder(tmp_path / "out") as early:
+            (early / "early").write_text("")
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["early"]
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file" / "below.txt", tmp_path / "file" / "deep" / "below.txt"):
         with pytest.raises(StorageError, match=r"below\.txt"):
             write_file(place, "x")
-    with pytest.raises(StorageError, match="folder"), replacing_folder(tmp_path / "file" / "folder"):
-        pass
+    for making in (replacing_folder, first_folder):
+        with pytest.raises(StorageError, match="folder"), making(tmp_path / "file" / "folder"):
+            pass
+    with pytest.raises(StorageError, match="file"), first_folder(tmp_path / "file") as folder:
+        (folder / "x").write_text("x")
+    assert names(tmp_path) == ["file"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path):

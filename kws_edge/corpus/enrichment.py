@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kws_edge.corpus.cache import Progress
 from kws_edge.corpus.loading import Corpus, Split, load_corpus
 from kws_edge.corpus.synthesis import UNKNOWN_WORDS, cached_corpus
-from kws_edge.spec import UNKNOWN, CorpusSettings
+from kws_edge.spec import SILENCE, UNKNOWN, CorpusSettings
 
 # Clips of one word are spoken in steps of this many, so that a slightly other share finds them in the cache.
 _STEP = 100
@@ -37,12 +37,13 @@ def enriched(corpus: Corpus, share: float, *, cache_dir: Path | None = None, pro
     """The training split of `corpus` with ``share`` times as many synthesized clips as it has recorded ones.
 
     Keywords and the label of unknown words are filled up from the scarcest; unknown words are eSpeak NG's rendering of
-    `UNKNOWN_WORDS`. The voices are those of `cached_corpus`, spoken once and kept in the user's cache folder.
+    those of `UNKNOWN_WORDS` that are no keywords. The voices are those of `cached_corpus`, spoken once and kept in the
+    user's cache folder.
 
     Raises DependencyError without eSpeak NG.
     """
     recorded = corpus.split("train")
-    spoken_labels = [label for label, name in enumerate(corpus.labels) if name in (*corpus.settings.keywords, UNKNOWN)]
+    spoken_labels = [label for label, name in enumerate(corpus.labels) if _words(name, corpus.settings.keywords)]
     counts = np.bincount(recorded.labels, minlength=len(corpus.labels))[spoken_labels]
     parts = [recorded]
     for label, quota in zip(spoken_labels, quotas(counts.tolist(), round(share * int(counts.sum()))), strict=True):
@@ -56,10 +57,16 @@ def enriched(corpus: Corpus, share: float, *, cache_dir: Path | None = None, pro
     )
 
 
+def _words(label: str, keywords: Sequence[str]) -> list[str]:
+    """What is spoken for a label: the keyword, other words for the unknown ones, nothing for silence."""
+    if label == UNKNOWN:
+        return [word for word in UNKNOWN_WORDS if word not in keywords]
+    return [] if label == SILENCE else [label]
+
+
 def _spoken(corpus: Corpus, label: int, quota: int, cache_dir: Path | None, progress: Progress | None) -> Split:
     """`quota` synthesized clips of one label, spread evenly over its words and voices."""
-    word = corpus.labels[label]
-    words = [other for other in UNKNOWN_WORDS if other not in corpus.settings.keywords] if word == UNKNOWN else [word]
+    words = _words(corpus.labels[label], corpus.settings.keywords)
     per_word = -(-quota // len(words))
     folder = cached_corpus(words, (), clips_per_word=-(-per_word // _STEP) * _STEP, progress=progress)
     everything = CorpusSettings(

@@ -7,6 +7,7 @@ import pytest
 
 from kws_edge.corpus import load_corpus
 from kws_edge.corpus.enrichment import enriched, quotas
+from kws_edge.corpus.synthesis import UNKNOWN_WORDS
 from kws_edge.spec import CorpusSettings
 
 
@@ -47,3 +48,13 @@ def test_scarce_words_get_voices_and_recordings_stay(tones, tmp_path, monkeypatc
     added = [name for name in split.names if name.startswith("synthesized/")]
     assert len(set(added)) == len(added) == after.sum() - before.sum()
     assert np.abs(split.clips[len(recorded.clips) :].astype(int)).max(axis=1).min() > 100
+
+
+def test_where_every_other_word_is_a_keyword_nothing_is_spoken_for_unknown(make_corpus, tmp_path, monkeypatch, package):
+    package("espeakng_loader", "pip install 'kws-edge[synth]'")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = make_corpus({word: [f"{word}.wav"] for word in UNKNOWN_WORDS})
+    settings = CorpusSettings(keywords=UNKNOWN_WORDS, silence_share=0, validation_percent=0, testing_percent=0)
+    corpus = load_corpus(folder, settings, sample_rate_hz=8000, clip_samples=8000, cache_dir=tmp_path / "decoded")
+    split = enriched(corpus, 0.04)
+    assert list(np.bincount(split.labels, minlength=27)) == [2, *[1] * 24, 0, 0]

@@ -88,6 +88,11 @@ def spotter_files(firmware: Firmware) -> dict[str, str]:
     return {**core_files(firmware), **engine_files(firmware)}
 
 
+def license_files() -> dict[str, str]:
+    """The terms of the core's files, by name: whoever hands these files on hands it on with them."""
+    return _core(("LICENSE",))
+
+
 def engine_files(firmware: Firmware) -> dict[str, str]:
     """What implements kws_engine.h with this model."""
     if firmware.engine == "tflm":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from firmware_export.codegen.firmware import ENGINES, Engine, Firmware
+from firmware_export.codegen.firmware import ENGINES, Engine, Firmware, license_files
 from kws_edge.errors import ExportError
 
 _DEFAULT_TARGET: Mapping[Engine, str] = {"aot": "generic", "tflm": "generic-tflm"}
@@ -36,8 +36,12 @@ def targets() -> Mapping[str, Target]:
         package = importlib.import_module(f"firmware_export.targets.{module.name}")
         if hasattr(package, "files"):
             name = module.name.replace("_", "-")
-            found[name] = Target(name, package.DESCRIPTION, package.ENGINES, package.files)
+            found[name] = Target(name, package.DESCRIPTION, package.ENGINES, _licensed(package.files))
     return dict(sorted(found.items()))
+
+
+def _licensed(files: Callable[[Firmware], dict[str, str]]) -> Callable[[Firmware], dict[str, str]]:
+    return lambda firmware: {**license_files(), **files(firmware)}
 
 
 def engine_and_target(engine: str | None, target: str | None) -> tuple[Engine, Target]:

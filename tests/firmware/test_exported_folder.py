@@ -169,6 +169,7 @@ def test_the_readme_has_four_lines(folder: Path) -> None:
     assert title.startswith("# ")
     assert blank == ""
     assert len(lines) == 4
+    assert all((folder / link).is_file() for link in re.findall(r"\]\(([^)]+)\)", "\n".join(lines)))
 
 
 def test_engines_and_targets_that_do_not_exist_or_do_not_fit_are_named() -> None:

@@ -66,6 +66,19 @@ def test_the_readme_has_four_lines_and_its_links_lead_somewhere(files: dict[str,
         assert link in files
 
 
+LICENSED = (("generic", "aot"), *SDK_EXPORTS)
+
+
+@pytest.mark.parametrize("licensed", LICENSED, ids=lambda pair: "-".join(pair))
+def test_the_license_of_the_code_comes_with_it(licensed: tuple[str, Engine]) -> None:
+    written = exported_files(*licensed)
+    root = Path(__file__).parents[2]
+    assert written["LICENSE"] == (root / "LICENSE").read_text(encoding="utf-8")
+    assert "[LICENSE](LICENSE)" in written["README.md"]
+    # an installed package has the file too
+    assert '"core/LICENSE"' in (root / "pyproject.toml").read_text(encoding="utf-8")
+
+
 def test_build_files_name_every_source_once_and_nothing_else(pair: tuple[str, Engine], files: dict[str, str]) -> None:
     if pair[0] not in BUILD_FILES:  # the library formats compile whatever is in src
         assert all(len(PurePosixPath(name).parts) == 2 for name in files if name.startswith("src/"))

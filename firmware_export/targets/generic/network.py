@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_export.codegen.compiled import compile_network
-from firmware_export.codegen.firmware import Inference
+from firmware_export.codegen.firmware import Inference, license_files
 from firmware_export.codegen.golden import SEED, checksum, random_numbers
 from firmware_export.targets.generic import c_sources, rendered
 from kws_edge import __version__
@@ -37,6 +37,7 @@ def network_files(model: bytes, *, name: str, inference: Inference) -> dict[str,
         **_golden(expected),
     }
     return {
+        **license_files(),
         **{f"src/{file}": text for file, text in sources.items()},
         "example/main.c": (_TEMPLATES / "network_main.c").read_text(encoding="utf-8"),
         **rendered(

@@ -28,7 +28,6 @@ class Recordings:
 
     folder: Path
     spec: FeatureSpec
-    settings: CorpusSettings
     # one per row of everything below
     files: tuple[FoundFile, ...]
     splits: tuple[SplitName, ...]
@@ -97,7 +96,8 @@ def open_recordings(
     if not decoded.names:
         name, reason = decoded.skipped[0]
         raise CorpusError(f"{folder}: none of its recordings can be read, such as {name}: {reason}; replace them")
-    usual = KEYWORDS if set(KEYWORDS) <= set(layout.words) else tuple(set(layout.words) - {SILENCE, UNKNOWN})
+    own = tuple(word for word in layout.words if word not in (SILENCE, UNKNOWN))
+    usual = KEYWORDS if set(KEYWORDS) <= set(own) else own
     settings = CorpusSettings(keywords=tuple(keywords or usual or layout.words))
     found = {file.name: file for file in layout.clips}
     files = tuple(found[name] for name in decoded.names)
@@ -114,7 +114,6 @@ def open_recordings(
     return Recordings(
         folder=folder,
         spec=spec,
-        settings=settings,
         files=files,
         splits=splits,
         clips=decoded.clips,

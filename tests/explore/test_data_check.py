@@ -15,6 +15,7 @@ from kws_edge.cli import main
 from kws_edge.corpus import load_corpus
 from kws_edge.corpus.exclusion import read_exclusions
 from kws_edge.explore.analysis import Analysis, analyse
+from kws_edge.explore.doubtful_labels import FOLDS, _calibrated
 from kws_edge.explore.findings import MISLABELLED
 from kws_edge.explore.measurements import flat_share
 from kws_edge.explore.recordings import open_recordings
@@ -172,6 +173,17 @@ def test_a_wrong_label_is_told_by_clips_of_other_speakers(tmp_path: Path, packag
     analysis = analysed(tmp_path / "data", tmp_path / "cache")
     assert [finding.name for finding in analysis.of_kind(MISLABELLED)] == ["low/00000007_nohash_1.wav"]
     assert named(analysis, "relabelled") >= {"low/00000007_nohash_1.wav", "high"}
+
+
+def test_a_word_of_a_single_speaker_leaves_a_fold_with_nothing_to_choose_from(package) -> None:
+    package("sklearn", "pip install 'kws-edge[explore]'")
+    labels = np.array([0] * 95 + [1] * 5)
+    fold = np.concatenate([np.arange(95) % FOLDS, [3] * 5])
+    scores = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    log_probability = _calibrated(scores, labels, fold)
+    alone = fold == 3
+    assert (log_probability[alone] == log_probability[alone][0]).all() and log_probability[alone][0, 0] == 0
+    np.testing.assert_allclose(np.exp(log_probability[~alone]).sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(

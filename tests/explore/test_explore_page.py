@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from chromium import Page
 
 from kws_edge.cli import main
@@ -15,10 +18,15 @@ from kws_edge.explore.page.parts import Sounds, array, histogram, plain
 SCRIPTED = 9 + 1 + 2 + 2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def packages(package: Callable[[str, str], None]) -> None:
+    for module in ("plotly", "sklearn", "webrtcvad"):
+        package(module, "pip install 'kws-edge[explore]'")
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, speech_commands: Path) -> Path:
     """A page about some hundred real recordings of four words."""
-    pytest.importorskip("plotly")
     folder = tmp_path_factory.mktemp("explore")
     for word in ("yes", "no", "stop", "bird"):
         (folder / "data" / word).mkdir(parents=True)
@@ -109,9 +117,22 @@ def test_a_clip_can_be_picked_by_name_and_played(report: Path, chromium: Page) -
     assert chromium.errors == []
 
 
-def test_sounds_stop_at_their_budget_and_keep_the_first() -> None:
-    import numpy as np
+@pytest.mark.slow
+def test_a_page_needs_neither_speech_nor_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("yes/a_1.wav", "yes/b_1.wav", "no/a_1.wav", "no/b_1.wav"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "data" / name, rng.integers(-2, 3, 8000).astype(np.int16), 8000)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit) as ended:
+        main(["explore", str(tmp_path / "data"), "-o", str(tmp_path / "page.html"), "--sounds", "0"])
+    assert not ended.value.code
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "finds voice in 0 of 4 clips" in page and "is silence or noise.</p>" in page
+    assert "left no room for any" in page and 'id="data-closeup"' not in page
 
+
+def test_sounds_stop_at_their_budget_and_keep_the_first() -> None:
     sounds = Sounds(4000)
     assert sounds.add("one", np.arange(1000, dtype=np.int16), 8000)
     assert not sounds.add("long", np.zeros(1001, np.int16), 8000)
@@ -120,9 +141,8 @@ def test_sounds_stop_at_their_budget_and_keep_the_first() -> None:
 
 
 def test_arrays_become_what_plotly_reads() -> None:
-    import numpy as np
-
     assert array([[1, 2], [3, -4]], "i1") == {"dtype": "i1", "bdata": "AQID/A==", "shape": "2, 2"}
     assert plain({"x": np.float32(1.5), "y": (np.int64(2), "z")}) == {"x": 1.5, "y": [2, "z"]}
     bars = histogram([0.1, 0.2, 0.9, 5.0], 2, low=0, high=1)
     assert bars["y"].tolist() == [2, 2] and bars["x"].tolist() == [0.25, 0.75]
+    assert histogram([], 2)["y"].tolist() == [0, 0]

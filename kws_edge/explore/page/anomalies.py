@@ -51,7 +51,8 @@ def principal_components(analysis: Analysis) -> tuple[npt.NDArray[np.float64], n
     spectra -= spectra.mean(axis=1, keepdims=True)
     spectra /= spectra.std(axis=1, keepdims=True) + 1e-3
     count = min(_COMPONENTS, *spectra.shape)
-    components = PCA(count, random_state=0).fit_transform(spectra)
+    with np.errstate(invalid="ignore"):  # a single clip has no variance, and nobody asks for it
+        components = PCA(count, random_state=0).fit_transform(spectra)
     neighbours = min(_NEIGHBOUR, len(components) - 1) + 1
     distance, _ = NearestNeighbors(n_neighbors=neighbours).fit(components).kneighbors(components)
     return components, distance[:, -1]

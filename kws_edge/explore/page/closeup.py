@@ -36,12 +36,15 @@ def closeup_section(analysis: Analysis, sounds: Sounds, wanted: Sequence[str], c
         f"Features are those of the project's front end: {spec.window_ms:g} ms windows every {spec.window_stride_ms:g} "
         f"ms, {spec.mel_bands} mel bands, {spec.coefficients} coefficients; the integers are what the device computes.",
     )
+    title = "One clip closely"
+    if not rows:
+        return Section("closeup", title, ("No clip is on this page: <code>--sounds</code> left no room for any.",))
     details = {recordings.files[row].name: _detail(analysis, row, spec) for row in rows}
     spoiled = {finding.name for finding in analysis.findings}
     data = {
         "clips": details,
         # an ordinary clip to begin with, unless one was asked for
-        "first": wanted[0] if wanted else next((name for name in details if name not in spoiled), next(iter(details))),
+        "first": next((name for name in details if name in wanted or name not in spoiled), next(iter(details))),
         "rate": spec.sample_rate_hz,
         "stride_s": spec.window_stride_ms / 1000,
         "window_s": spec.window_ms / 1000,
@@ -53,7 +56,7 @@ def closeup_section(analysis: Analysis, sounds: Sounds, wanted: Sequence[str], c
         "std": list(spec.std),
         "scale": spec.scale,
     }
-    return Section("closeup", "One clip closely", text, widget="closeup", data=data)
+    return Section("closeup", title, text, widget="closeup", data=data)
 
 
 def normalized_spec(analysis: Analysis) -> FeatureSpec:

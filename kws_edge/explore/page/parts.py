@@ -131,10 +131,14 @@ def plain(value: Any) -> Any:
 def histogram(
     values: npt.ArrayLike, bins: int = 50, *, low: float | None = None, high: float | None = None
 ) -> dict[str, Any]:
-    """A bar trace of how often values fall into `bins` equal intervals; outer values count to the outermost."""
+    """A bar trace of how often values fall into `bins` equal intervals; outer values count to the outermost.
+
+    `low` and `high` default to the ends of the values; without values every bar is empty.
+    """
     numbers = np.asarray(values, np.float64)
-    low = float(numbers.min()) if low is None else low
-    high = float(numbers.max()) if high is None else high
+    smallest, largest = (float(numbers.min()), float(numbers.max())) if len(numbers) else (0.0, 0.0)
+    low = smallest if low is None else low
+    high = largest if high is None else high
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     counts, _ = np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)
     return {"type": "bar", "x": (edges[:-1] + edges[1:]) / 2, "y": counts, "width": float(edges[1] - edges[0])}

@@ -36,7 +36,8 @@ def find_stretches(analysis: Analysis, stage: Stage) -> Stretches:
     """Look for the voice in every clip; cached. Raises DependencyError without webrtcvad."""
     recordings = analysis.recordings
     rate = recordings.spec.sample_rate_hz
-    path = stored_path("stretches", recordings.content_key, recordings.names, rate, _VERSION)
+    clip_samples = recordings.spec.clip_samples
+    path = stored_path("stretches", recordings.content_key, recordings.names, rate, clip_samples, _VERSION)
     known = read_arrays(path)
     if known is None:
         found = []
@@ -60,8 +61,12 @@ def speech_section(analysis: Analysis, stretches: Stretches, sounds: Sounds) -> 
     silence = 1 - float(length_s.sum()) / float(recorded.sum())
     text = (
         f"WebRTC's voice activity detector finds voice in {found.sum():,} of {len(found):,} clips. Around it, "
-        f"{100 * silence:.0f} % of the recorded time is silence or noise; the usual word takes "
-        f"{np.median(length_s):.2f} s of a clip, margins of 60 ms included.",
+        f"{100 * silence:.0f} % of the recorded time is silence or noise"
+        + (
+            f"; the usual word takes {np.median(length_s):.2f} s of a clip, margins of 60 ms included."
+            if len(length_s)
+            else "."
+        ),
         f"<code>kws-edge train --trim</code> cuts that away from training clips, puts the speech into their middle and "
         f"zeros around it. It leaves the {(~found).sum():,} clips without voice as they are, and never touches "
         "validation and test: a device gets no trimmed audio.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.errors import DependencyError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def layers(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="The bundle to look into.", metavar="BUNDLE", show_default=False)],
     core: Annotated[str, typer.Option(help="Emulated core that instructions are counted on.")] = "cortex-m4",
     parity: Annotated[bool, typer.Option("--parity", help="Compare every interpreter after every layer.")] = False,
@@ -46,6 +48,7 @@ def layers(
     from kws_edge.verification.layers import measure_layers
     from kws_edge.verification.quantization import measure_quantization
 
+    check_dependent(context, "parity", "quantization", of=("data", "clips"))
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot needs matplotlib: pip install 'kws-edge[train]'")
     if plot is not None:

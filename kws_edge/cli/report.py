@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption
 from kws_edge.cli.verified import DataOption, MaxDropOption, SplitName, SplitOption, heard_on_stream, verified
 from kws_edge.cli.verify_budget import BudgetOption, StrictOption, read_requested
-from kws_edge.errors import SettingsError
 
 
 def report(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="The bundle to report on.", metavar="BUNDLE", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write.", show_default=False)],
     data: DataOption = None,
@@ -39,11 +40,11 @@ def report(
     from kws_edge.reports.report import report_html
     from kws_edge.verification.bundle_report import measure_report
 
-    if not stream and negatives is not None:
-        raise SettingsError("--negatives is about a stream: add --stream")
+    check_dependent(context, "stream", of=("hours", "negatives", "stream_seed"))
+    check_dependent(context, "budget", of=("strict",))
     check_file_output(output)
     board_of(core)
-    limits = read_requested(budget, strict=strict)
+    limits = read_requested(budget)
     verification = verified(bundle, data, split=split, max_drop_points=max_drop_points)
     heard = None
     if stream:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.errors import BundleError, DependencyError, SettingsError
 from kws_edge.native_notices import without_native_notices
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write.", show_default=False)],
     data: Annotated[
         Path | None, typer.Option(help="Folder of recordings; default KWS_EDGE_DATA, else synthesized speech.")
@@ -66,6 +68,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a keyword spotter and write it as a bundle."""
+    check_dependent(context, "qat", of=("qat_epochs",))
     from kws_edge.corpus.exclusion import read_exclusions
 
     flags: dict[str, dict[str, Any]] = {

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption
 from kws_edge.cli.verified import DataOption, MaxDropOption, SplitName, SplitOption, heard_on_stream, verified
 from kws_edge.cli.verify_budget import (
@@ -25,10 +26,11 @@ from kws_edge.cli.verify_budget import (
     read_requested,
     write_measured,
 )
-from kws_edge.errors import DependencyError, SettingsError
+from kws_edge.errors import DependencyError
 
 
 def verify(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="The bundle to verify.", metavar="BUNDLE", show_default=False)],
     data: DataOption = None,
     split: SplitOption = SplitName.TEST,
@@ -62,14 +64,16 @@ def verify(
 
     if (plot is not None or det_plot is not None) and importlib.util.find_spec("matplotlib") is None:
         raise DependencyError("--plot and --det-plot need matplotlib: pip install 'kws-edge[train]'")
-    if not stream and (negatives is not None or det_plot is not None):
-        raise SettingsError("--negatives and --det-plot are about a stream: add --stream")
+    check_dependent(context, "stream", of=("hours", "negatives", "stream_seed", "det_plot"))
+    check_dependent(context, "emulated", of=("core",))
+    check_dependent(context, "budget", of=("strict",))
+    check_dependent(context, "write_budget", of=("margin",))
     if emulated:
         check_place(core)
     for output in (plot, det_plot, junit, write_budget):
         if output is not None:
             check_file_output(output)
-    limits = read_requested(budget, strict=strict)
+    limits = read_requested(budget)
     result = verified(bundle, data, split=split, max_drop_points=max_drop_points)
     name = result.bundle.path.name
     if plot is not None:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kws_edge.errors import SettingsError
-
 if TYPE_CHECKING:
     from kws_edge.verification.budget import Budget
     from kws_edge.verification.detection import StreamOutcome
@@ -31,12 +29,10 @@ MarginOption = Annotated[
 ]
 
 
-def read_requested(budget: str | None, *, strict: bool) -> Budget | None:
-    """The budget that was asked for, before anything takes time; SettingsError for options that cannot be met."""
+def read_requested(budget: str | None) -> Budget | None:
+    """The budget that was asked for, before anything takes time; SettingsError for one that is none."""
     from kws_edge.verification.budget import read_budget
 
-    if strict and budget is None:
-        raise SettingsError("--strict is about the lines of a budget: give --budget too")
     return None if budget is None else read_budget(budget)
 
 

@@ -101,7 +101,7 @@ class Trial:
 def check_place(place: str) -> None:
     """Raise FirmwareError unless firmware can be tried on `place`, DependencyError if its toolchain is missing."""
     if place not in PLACES:
-        raise FirmwareError(f"--on {place}: no such place; choose one of {', '.join(PLACES)}")
+        raise FirmwareError(f"no firmware can be run on {place!r}; choose one of {', '.join(PLACES)}")
     for program in ("gcc", "size") if place == "host" else ("arm-none-eabi-gcc", "qemu-system-arm", "gcc"):
         require_tool(program)
 

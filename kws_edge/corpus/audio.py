@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,25 @@ _BLOCK_FRAMES = 1 << 20
 _UNKNOWN_LENGTH = 0x7FFF0000
 
 
+@contextmanager
+def open_recording(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open `path` for reading; whatever is wrong with it, now or while it is read, is a CorpusError with the reason."""
+    try:
+        if path.stat().st_size == 0:
+            raise CorpusError(f"{path}: empty file")
+        missing = _missing_wav_bytes(path)
+        if missing:
+            raise CorpusError(f"{path}: cut short: its header promises {missing} bytes more than there are")
+        with soundfile.SoundFile(path) as stream:
+            yield stream
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror}") from error
+    except soundfile.LibsndfileError as error:
+        raise CorpusError(f"{path}: not readable as audio: {error.error_string.strip().rstrip('.')}") from error
+    except UnicodeEncodeError as error:
+        raise CorpusError(f"{path}: its name is not valid Unicode; rename it") from error
+
+
 def decode(path: Path, sample_rate_hz: int, *, longest_s: float = LONGEST_CLIP_S) -> Samples:
     """Read `path` as mono int16[samples] at `sample_rate_hz`, its first `longest_s` seconds at most.
 
@@ -32,22 +53,10 @@ def decode(path: Path, sample_rate_hz: int, *, longest_s: float = LONGEST_CLIP_S
     untouched. Raises CorpusError, with the reason after the path, for a file that is empty, cut short, no audio, or
     that holds values that are not finite.
     """
-    try:
-        if path.stat().st_size == 0:
-            raise CorpusError(f"{path}: empty file")
-        missing = _missing_wav_bytes(path)
-        if missing:
-            raise CorpusError(f"{path}: cut short: its header promises {missing} bytes more than there are")
-        with soundfile.SoundFile(path) as stream:
-            rate, promised = int(stream.samplerate), int(stream.frames)
-            wanted = min(promised, int(longest_s * rate))
-            mono = _read_mono(stream, wanted)
-    except OSError as error:
-        raise CorpusError(f"{path}: {error.strerror}") from error
-    except soundfile.LibsndfileError as error:
-        raise CorpusError(f"{path}: not readable as audio: {error.error_string.strip().rstrip('.')}") from error
-    except UnicodeEncodeError as error:
-        raise CorpusError(f"{path}: its name is not valid Unicode; rename it") from error
+    with open_recording(path) as stream:
+        rate, promised = int(stream.samplerate), int(stream.frames)
+        wanted = min(promised, int(longest_s * rate))
+        mono = _read_mono(stream, wanted)
     if len(mono) == 0:
         raise CorpusError(f"{path}: holds no samples")
     if len(mono) < wanted:

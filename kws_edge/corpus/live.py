@@ -14,10 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
-from kws_edge.corpus.audio import Samples
+from kws_edge.corpus.audio import Samples, open_recording
 from kws_edge.errors import CorpusError, DependencyError, SettingsError
 
 # of sound in a block: files go through in fewer, live sound is heard at once
@@ -28,6 +27,9 @@ _LONGEST_QUEUE_S = 10.0
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _HEADER_LIMIT_BYTES = 1 << 20
+# first bytes of what would pass for raw samples, and be heard as noise
+_NOT_FROM_A_PIPE = {b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"ID3": "an MP3 file", b"FORM": "an AIFF file"}
+_NOT_FROM_A_PIPE |= {b"RF64": "an RF64 file", b"RIFX": "a big-endian WAV", b"caff": "a CAF file"}
 
 
 class Converter:
@@ -49,28 +51,30 @@ class Converter:
 
 
 def file_blocks(path: Path, rate_hz: int) -> Iterator[Samples]:
-    """The recording at `path`, in any format of libsndfile, a second at a time; CorpusError if it cannot be read."""
-    try:
-        with soundfile.SoundFile(path) as stream:
-            converter = Converter(int(stream.samplerate), rate_hz)
-            frames = round(_FILE_BLOCK_S * stream.samplerate)
-            while len(block := stream.read(frames, dtype="float32", always_2d=True)):
-                yield converter.convert(block)
-            yield converter.convert(np.zeros((0, 1), np.float32), last=True)
-    except OSError as error:
-        raise CorpusError(f"{path}: {error.strerror}") from error
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
-        raise CorpusError(f"{path}: not readable as audio: {reason}") from error
+    """The recording at `path`, in any format of libsndfile, a second at a time.
+
+    Raises CorpusError if it cannot be read, is cut short or holds no samples.
+    """
+    with open_recording(path) as stream:
+        if stream.frames == 0:
+            raise CorpusError(f"{path}: holds no samples")
+        converter = Converter(int(stream.samplerate), rate_hz)
+        frames = round(_FILE_BLOCK_S * stream.samplerate)
+        while len(block := stream.read(frames, dtype="float32", always_2d=True)):
+            yield converter.convert(block)
+        yield converter.convert(np.zeros((0, 1), np.float32), last=True)
 
 
 def pipe_blocks(stream: BinaryIO, rate_hz: int, *, raw_rate_hz: int | None = None) -> Iterator[Samples]:
     """Sound from a pipe, as it arrives: a WAV if it begins as one, else raw mono 16-bit little-endian samples.
 
     `raw_rate_hz` is the rate of raw samples, `rate_hz` by default. Raises CorpusError for a WAV of a kind that cannot
-    be read from a pipe.
+    be read from a pipe, for other formats, and for a pipe that ends without a sample.
     """
     head = _read(stream, 12)
+    for magic, name in _NOT_FROM_A_PIPE.items():
+        if head.startswith(magic):
+            raise CorpusError(f"standard input: {name}; pipe a WAV or raw 16-bit samples, or name the file with --wav")
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         kind, channels, source_rate_hz, bits = _wav_format(stream)
         head = b""
@@ -78,12 +82,16 @@ def pipe_blocks(stream: BinaryIO, rate_hz: int, *, raw_rate_hz: int | None = Non
         kind, channels, source_rate_hz, bits = _PCM, 1, raw_rate_hz or rate_hz, 16
     converter = Converter(source_rate_hz, rate_hz)
     frame_bytes = channels * bits // 8
+    heard = False
     block_bytes = max(round(_LIVE_BLOCK_S * source_rate_hz), 1) * frame_bytes
     while True:
         data = head + _read(stream, block_bytes - len(head))
         head = b""
         whole = data[: len(data) // frame_bytes * frame_bytes]
         last = len(data) < block_bytes
+        heard = heard or len(whole) > 0
+        if last and not heard:
+            raise CorpusError("standard input: holds no samples")
         yield converter.convert(_decoded(whole, kind, bits).reshape(-1, channels), last=last)
         if last:
             return

@@ -82,7 +82,42 @@ def test_what_cannot_be_heard_says_why(tmp_path: Path, speech: np.ndarray) -> No
         list(pipe_blocks(io.BytesIO(wav(speech, RATE, "PCM_U8")), RATE))
     with pytest.raises(CorpusError, match="without samples"):
         list(pipe_blocks(io.BytesIO(wav(speech, RATE)[:30]), RATE))
-    assert sum(map(len, pipe_blocks(io.BytesIO(b""), RATE))) == 0
+
+
+def test_a_file_is_refused_for_what_decode_refuses(tmp_path: Path, speech: np.ndarray) -> None:
+    """Half of a recording, heard without a word, is taken for all of it."""
+    broken = {
+        "none.wav": None,
+        "empty.wav": b"",
+        "text.wav": b"no sound at all",
+        "half.wav": wav(speech, RATE)[: len(speech)],
+        "silent.wav": wav(speech[:0], RATE),
+    }
+    (tmp_path / "folder.wav").mkdir()
+    for name, content in broken.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+    for name in (*broken, "folder.wav"):
+        with pytest.raises(CorpusError) as of_decode:
+            decode(tmp_path / name, RATE)
+        with pytest.raises(CorpusError) as of_blocks:
+            list(file_blocks(tmp_path / name, RATE))
+        assert str(of_blocks.value) == str(of_decode.value)
+
+
+@pytest.mark.parametrize("data", [b"", wav(np.zeros(0, np.int16), RATE), b"\x00"])
+def test_a_pipe_without_a_sample_is_an_error(data: bytes) -> None:
+    """What was to record into it has failed."""
+    with pytest.raises(CorpusError, match="standard input: holds no samples"):
+        list(pipe_blocks(io.BytesIO(data), RATE))
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AIFF", "RF64", "CAF"])
+def test_another_format_is_not_taken_for_raw_samples(kind: str, speech: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, speech, RATE, format=kind)
+    with pytest.raises(CorpusError, match="pipe a WAV or raw 16-bit samples, or name the file with --wav"):
+        list(pipe_blocks(io.BytesIO(buffer.getvalue()), RATE))
 
 
 def test_a_microphone_that_is_not_there_says_what_would_help() -> None:

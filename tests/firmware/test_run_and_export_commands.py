@@ -85,7 +85,7 @@ def test_wrong_requests_are_one_line(trained_bundle: Bundle, recording: Path, tm
     (tmp_path / "broken.tflite").write_bytes(trained_bundle.int8_model[:5000])
     run, export = ("run", trained_bundle.path), ("export", trained_bundle.path, "-o", tmp_path / "out")
     for arguments, expected in (
-        ((*run, "--on", "avr", "--wav", recording), "--on avr: no such place"),
+        ((*run, "--on", "avr", "--wav", recording), "no firmware can be run on 'avr'; choose one of host"),
         ((*run, "--on", "host", "--wav", tmp_path / "text.wav"), "text.wav: not readable as audio"),
         ((*run, "--on", "host", "--wav", tmp_path / "none.wav"), "none.wav"),
         ((*run, "--on", "host", "--wav", recording, "--engine", "tflm"), "TFLM_DIR"),

@@ -3,6 +3,7 @@
 #define KWS_COLUMNS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "kws_kernels.h"
 #include "kws_multiply_block.h"
@@ -22,6 +23,17 @@ static inline uint32_t kws_load_bytes(const int8_t *from, uint32_t count) {
   uint32_t word = 0;
   for (uint32_t i = 0; i < count; ++i) word |= (uint32_t)(uint8_t)from[i] << (8u * i);
   return word;
+}
+
+/* Four bytes as a word, the first lowest; in one load where memory is known to have that order. */
+static inline uint32_t kws_load_four(const int8_t *from) {
+#if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  uint32_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+#else
+  return kws_load_bytes(from, 4u);
+#endif
 }
 
 /* What the outputs of one channel share. */

@@ -1,7 +1,5 @@
 /* Convolution on packed weights, pixel by pixel straight from bytes: where four columns of inputs would take too much.
  */
-#include <string.h>
-
 #include "kws_columns.h"
 #include "kws_gather.h"
 #include "kws_kernels.h"
@@ -41,9 +39,7 @@ static void multiply_bytes(const kws_conv_op *op, const int8_t *from, uint32_t d
     const int8_t *bytes = from;
     uint32_t left = depth;
     for (; left >= 4u; left -= 4u) {
-      uint32_t word;
-      memcpy(&word, bytes, 4);
-      accumulate(weights, word, &sum_a, &sum_both);
+      accumulate(weights, kws_load_four(bytes), &sum_a, &sum_both);
       weights += 2;
       bytes += 4;
     }

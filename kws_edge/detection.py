@@ -109,6 +109,13 @@ def stream_windows(rows: NDArray[np.int8], settings: DetectionSettings, spec: Fe
     return windows.transpose(0, 2, 1)
 
 
+def check_thresholds(settings: DetectionSettings, keywords: Sequence[str]) -> None:
+    """Raise SettingsError for a threshold of a word that is none of `keywords`."""
+    for word in settings.thresholds:
+        if word not in keywords:
+            raise SettingsError(f"thresholds.{word}: the model has no such keyword; it has {', '.join(keywords)}")
+
+
 def detector_tables(
     settings: DetectionSettings, spec: FeatureSpec, labels: Sequence[str], output_scale: float
 ) -> DetectorTables:
@@ -117,9 +124,7 @@ def detector_tables(
     Every label but silence and unknown is a keyword. Raises SettingsError for a threshold of a word that is none.
     """
     keywords = [label for label in labels if label not in (SILENCE, UNKNOWN)]
-    for word in settings.thresholds:
-        if word not in keywords:
-            raise SettingsError(f"thresholds.{word}: the model has no such keyword; it has {', '.join(keywords)}")
+    check_thresholds(settings, keywords)
     if not (math.isfinite(output_scale) and output_scale > 0):
         raise SettingsError(f"the model's output scale is {output_scale}; it must be positive")
     coarse, fine = (

@@ -7,7 +7,7 @@ import difflib
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,32 @@ def parse_toml(data: bytes, source: Path) -> dict[str, Any]:
         raise SettingsError(f"{source}: not valid TOML: {error}") from error
 
 
+def require_table(value: Any, where: str) -> None:
+    """Raise SettingsError that begins with `where` unless `value` is a TOML table."""
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{where} = {value!r}; expected a table")
+
+
+def check_tables(
+    tables: Mapping[str, Any], known: Sequence[str], *, source: object, repeated: Sequence[str] = ()
+) -> None:
+    """Raise SettingsError, opened by `source`, for what stands in none of the `known` tables of a parsed TOML file.
+
+    Those that are `repeated` may stand there several times, as in ``[[model]]``.
+    """
+    for name, value in tables.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean [{near[0]}]?" if near else f"known tables: {', '.join(known)}"
+            if isinstance(value, (dict, list)):
+                raise SettingsError(f"{source}: unknown table [{name}]; {hint}")
+            raise SettingsError(f"{source}: {name} = {value!r} stands in no table; known tables: {', '.join(known)}")
+        if name not in repeated:
+            require_table(value, f"{source}: {name}")
+        elif not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+            raise SettingsError(f"{source}: {name} = {value!r}; write it as [[{name}]]")
+
+
 def to_toml(*, header: str = "", **tables: Any) -> str:
     """Render one TOML table per keyword, each value a settings dataclass or a plain mapping."""
     document = {name: to_mapping(value) if dataclasses.is_dataclass(value) else value for name, value in tables.items()}
@@ -60,6 +86,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], *, source: str) -> T:
     `source` opens every error message, such as ``my.toml [features]``. Raises SettingsError for an unknown key (with
     the nearest known one), a wrong type, and whatever the class itself finds impossible.
     """
+    require_table(mapping, source)
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # T is a dataclass by contract
     values: dict[str, Any] = {}

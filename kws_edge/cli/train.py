@@ -74,7 +74,7 @@ def train(
     flags: dict[str, dict[str, Any]] = {
         "features": {"sample_rate_hz": sample_rate},
         "corpus": {
-            "keywords": keywords and [word.strip() for word in keywords.split(",") if word.strip()],
+            "keywords": _words(keywords),
             "exclude": list(read_exclusions(exclude)) if exclude else None,
             "trim": trim,
         },
@@ -145,6 +145,10 @@ def _train(
     )
 
 
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
 def _option(text: str) -> tuple[str, Any]:
     """`width=32` as TOML would read it."""
     from kws_edge.settings import parse_toml
@@ -166,9 +170,10 @@ def _request(
     teachers: tuple[Path, ...],
 ) -> TrainingRequest:
     """The settings of a training: the preset's, overridden by the TOML's, overridden by the flags that were given."""
+    from kws_edge.detection import check_thresholds
     from kws_edge.models import check_arch
     from kws_edge.models.own import named_source
-    from kws_edge.settings import from_mapping, read_toml
+    from kws_edge.settings import check_tables, from_mapping, read_toml
     from kws_edge.spec import (
         AugmentationSettings,
         CorpusSettings,
@@ -188,9 +193,7 @@ def _request(
         "detection": DetectionSettings,
     }
     tables = read_toml(config) if config else {}
-    strangers = set(tables) - set(classes)
-    if strangers:
-        raise SettingsError(f"{config}: unknown table {sorted(strangers)[0]!r}; known ones: {', '.join(classes)}")
+    check_tables(tables, tuple(classes), source=config)
     defaults = _preset(preset, {**tables.get("model", {}), **flags["model"]}) if preset else {}
     settings: dict[str, Any] = {}
     for name, cls in classes.items():
@@ -198,6 +201,7 @@ def _request(
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
         settings[name] = from_mapping(cls, {**defaults.get(name, {}), **tables.get(name, {}), **given}, source=source)
     check_arch(settings["model"].arch)
+    check_thresholds(settings["detection"], settings["corpus"].keywords)
     settings["model"] = named_source(settings["model"])
     return TrainingRequest(
         **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kws_edge.errors import SettingsError
-from kws_edge.settings import from_mapping, read_toml, to_mapping
+from kws_edge.settings import check_tables, from_mapping, read_toml, require_table, to_mapping
 from kws_edge.spec import AugmentationSettings, CorpusSettings, ModelSettings, TrainingSettings, require
 from kws_edge.sweep.price import Price
 
@@ -119,17 +119,17 @@ def read_sweep(path: Path) -> SweepSettings:
     """
     tables = read_toml(path)
     known = ("budget", "search", "model", "features", "corpus", "augmentation", "training")
-    for name in tables:
-        if name not in known:
-            raise SettingsError(f"{path}: unknown table {name!r}; known ones: {', '.join(known)}")
+    check_tables(tables, known, source=path, repeated=("model",))
 
     def table(cls: type[T], name: str) -> T:
         return from_mapping(cls, tables.get(name, {}), source=f"{path} [{name}]")
 
     models = tables.get("model", [])
-    if not isinstance(models, list) or not models:
+    if not models:
         raise SettingsError(f"{path}: no [[model]]; write one such table for each family to search over")
     features = tables.get("features", {})
+    for one in models:
+        require_table(one.get("options", {}), f"{path} [[model]]: options")
     lists = [(f"[features] {name}", values) for name, values in features.items()]
     lists += [(f"[[model]] {name}", values) for one in models for name, values in one.get("options", {}).items()]
     for where, values in lists:

@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware_export.trial import PLACES
 from kws_edge.errors import SettingsError
-from kws_edge.settings import from_mapping, parse_toml, to_mapping
+from kws_edge.settings import check_tables, from_mapping, parse_toml, to_mapping
 from kws_edge.spec import FeatureSpec, require
 
 _PRESETS = files("kws_edge.verification") / "boards"
@@ -123,10 +123,9 @@ def parse_budget(data: bytes, source: str) -> Budget:
     """The budget in the bytes of a TOML file; `source` opens every message. Raises SettingsError."""
     tables = parse_toml(data, Path(source))
     known = ("board", "budget", "front_end")
-    for table in tables:
-        if table not in known:
-            raise SettingsError(f"{source}: unknown table [{table}]; known tables: {', '.join(known)}")
-    if not tables.get("budget"):
+    check_tables(tables, known, source=source)
+    limits = from_mapping(Limits, tables.get("budget", {}), source=f"{source} [budget]")
+    if not limits.given():
         raise SettingsError(
             f"{source}: the table [budget] is missing or empty; give it a limit, such as flash_bytes_max"
         )
@@ -138,6 +137,6 @@ def parse_budget(data: bytes, source: str) -> Budget:
     return Budget(
         source=source,
         board=from_mapping(Board, tables.get("board", {}), source=f"{source} [board]"),
-        limits=from_mapping(Limits, tables["budget"], source=f"{source} [budget]"),
+        limits=limits,
         front_end=front_end,
     )

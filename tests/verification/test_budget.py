@@ -13,6 +13,7 @@ from kws_edge.reports.budgets import verdict_table
 from kws_edge.reports.junit import cases, junit_xml
 from kws_edge.verification import budget as budget_module
 from kws_edge.verification.budget import parse_budget, preset_names, read_budget
+from kws_edge.verification.budget_writing import _rounded_up
 from kws_edge.verification.checks import Check
 from kws_edge.verification.measurements import Measured
 from kws_edge.verification.verdict import Line, Verdict, _line
@@ -60,8 +61,12 @@ def test_every_figure_of_a_preset_stands_under_its_source(path: Path) -> None:
         ("[budget]\naccuracy_min = 95", "accuracy_min = 95.*use a share of 0 to 1"),
         ("[budget.false_reject_rate_max_per_keyword]\nstop = 2", "false_reject_rate_max_per_keyword.stop = 2"),
         ("[budget]\nram_bytes_max = -1", "must not be negative"),
-        ("[budgets]\nram_bytes_max = 1", r"unknown table \[budgets\]; known tables: board, budget, front_end"),
+        ("[budgets]\nram_bytes_max = 1", r"unknown table \[budgets\]; did you mean \[budget\]\?"),
+        ("[limits]\nram_bytes_max = 1", r"unknown table \[limits\]; known tables: board, budget, front_end"),
+        ("budget = 3", "my.toml: budget = 3; expected a table"),
+        ("ram_bytes_max = 3", "my.toml: ram_bytes_max = 3 stands in no table; known tables: board, budget"),
         ("[board]\ncore = 'cortex-m4'", r"\[budget\] is missing or empty"),
+        ("[budget]\nlayer_weight_bytes_max = {}", r"\[budget\] is missing or empty"),
         ("[board]\ncore = 'avr'\n[budget]\nram_bytes_max = 1", "core = 'avr'; choose one of host, cortex-m0"),
         ("[budget]\nram_bytes_max = 1\n[front_end]\nmel_band = 3", "unknown key 'mel_band'; did you mean 'mel_bands'"),
         ("[budget\n", "not valid TOML"),
@@ -88,6 +93,13 @@ def test_the_limit_itself_is_allowed_and_one_more_is_not() -> None:
     assert (line.passed, line.detail) == (False, "1 too much; here")
     assert _line("accuracy_min", 0.9, Measured(0.9, "here"), smaller=False).passed is True
     assert _line("accuracy_min", 0.9, Measured(0.89, "here"), smaller=False).passed is False
+
+
+@pytest.mark.parametrize("value", [0.0, 5 / 600, 7 / 600, 1 / 30_000, 0.0525, 1.0, 29 / 7])
+def test_a_rate_keeps_the_limit_that_was_made_of_it(value: float) -> None:
+    limit = _rounded_up(value)
+    assert value <= limit < value + 1e-4
+    assert limit == float(f"{limit:.4f}")
 
 
 def test_a_figure_that_is_surely_too_large_fails_even_where_it_was_not_measured() -> None:

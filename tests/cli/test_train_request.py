@@ -1,4 +1,4 @@
-"""`train --preset` brings a network with the front end that it is used with; whatever else is said wins."""
+"""What a training is asked for, by `--preset`, `--config` and options; what is wrong is found before it begins."""
 
 from __future__ import annotations
 
@@ -44,3 +44,21 @@ def test_the_configuration_has_the_last_word(tmp_path):
 def test_what_names_no_single_network_is_refused(preset, model, message):
     with pytest.raises(SettingsError, match=message):
         request(preset, **model)
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("training = 3", r"own\.toml: training = 3; expected a table"),
+        ("model = 3", r"own\.toml: model = 3; expected a table"),
+        ("epochs = 3", r"own\.toml: epochs = 3 stands in no table; known tables: features, corpus"),
+        ("[trainig]\nepochs = 3", r"own\.toml: unknown table \[trainig\]; did you mean \[training\]"),
+        ("[detection]\nthresholds = {lamp = 0.5}", "thresholds.lamp: the model has no such keyword; it has yes, no"),
+    ],
+)
+@pytest.mark.parametrize("preset", [None, "ds_resnet-S"])
+def test_a_mistake_in_the_file_is_found_before_the_training(preset, toml, message, tmp_path):
+    config = tmp_path / "own.toml"
+    config.write_text(toml)
+    with pytest.raises(SettingsError, match=message):
+        request(preset, config)

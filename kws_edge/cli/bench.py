@@ -15,7 +15,7 @@ from kws_edge.errors import SettingsError
 
 if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
-    from kws_edge.verification.bench import LabelledClips
+    from kws_edge.verification.labelled_clips import LabelledClips
 
 
 def bench(
@@ -89,7 +89,7 @@ def bench(
 def _recordings(bundle: Bundle, data: Path | None, clips: int | None) -> LabelledClips | None:
     from kws_edge.cli.recordings import corpus_of_bundle
     from kws_edge.corpus import find_data
-    from kws_edge.verification.bench import chosen_clips
+    from kws_edge.verification.labelled_clips import chosen_clips
 
     if find_data(data) is None:
         if clips is not None:

@@ -79,18 +79,11 @@ def layers(
 
 
 def _some_features(bundle: Bundle, data: Path | None, count: int) -> NDArray[np.int8]:
-    import numpy as np
-
     from kws_edge.cli.recordings import corpus_of_bundle
-    from kws_edge.errors import CorpusError
     from kws_edge.frontend import features
+    from kws_edge.verification.labelled_clips import chosen_clips
 
-    corpus = corpus_of_bundle(bundle, data)
-    clips = corpus.split("test").clips
-    if not len(clips):
-        raise CorpusError(f"{corpus.folder}: the test split is empty; name other recordings with --data")
-    chosen = np.unique(np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int))
-    return features(np.asarray(clips)[chosen], bundle.features)
+    return features(chosen_clips(corpus_of_bundle(bundle, data), "test", count).clips, bundle.features)
 
 
 def _write_plots(folder: Path, costs: LayerCosts, title: str) -> None:

@@ -195,9 +195,9 @@ def clip_rows(bench: Bench) -> tuple[tuple[str, ...], ...]:
         (
             result.engine.title,
             f"{100 * clips.accuracy:.2f}",
-            f"{100 * clips.label_agreement:.2f}",
-            str(clips.largest_lsb),
-            f"{clips.different_outputs:,}",
+            _or_empty(clips.label_agreement and 100 * clips.label_agreement, "{:.2f}"),
+            _or_empty(clips.largest_lsb, "{}"),
+            _or_empty(clips.different_outputs, "{:,}"),
         )
         for result in bench.results
         if (clips := result.clips) is not None

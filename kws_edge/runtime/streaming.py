@@ -24,37 +24,15 @@ from kws_edge.detection import (
 from kws_edge.errors import DependencyError, ExportError
 from kws_edge.frontend.native import Stream
 from kws_edge.runtime.oracle import open_oracle
-from kws_edge.runtime.protocol import Interpreter, Values, model_rows
-from kws_edge.tflite_file import TensorInfo, summarize
-
-
-class CompiledInterpreter:
-    """The network as the firmware's own C, built by this machine's compiler: TFLM's integers, the fastest way here.
-
-    Raises DependencyError without a C compiler, ExportError for a network that the engine does not compute.
-    """
-
-    name = "aot_host"
-
-    def __init__(self, model: bytes) -> None:
-        from firmware_export.codegen.compiled import compile_network
-        from firmware_export.codegen.host import FAST_FLAGS, HostNetwork
-
-        summary = summarize(model)
-        self.input: TensorInfo = summary.input
-        self.output: TensorInfo = summary.output
-        self._network = HostNetwork(compile_network(model, source="the model"), flags=FAST_FLAGS)
-
-    def run(self, features: Values) -> Values:
-        """See `kws_edge.runtime.Interpreter.run`."""
-        rows = model_rows(features, self.input)
-        return self._network.run(rows) if len(rows) else np.empty((0, self.output.shape[-1]), np.int8)
+from kws_edge.runtime.protocol import Interpreter
 
 
 def open_fastest(model: bytes) -> Interpreter:
     """The fastest interpreter here whose outputs are TFLM's: compiled C, else what `open_oracle` opens."""
     try:
-        return CompiledInterpreter(model)
+        from kws_edge.runtime.compiled import CompiledInterpreter
+
+        return CompiledInterpreter("aot_host", model)
     except (DependencyError, ExportError):
         return open_oracle(model)
 

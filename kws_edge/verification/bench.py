@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws_edge.bundle import INT8_MODEL, Bundle
-from kws_edge.corpus import Corpus
-from kws_edge.corpus.splits import SplitName
 from kws_edge.detection import inference_samples
-from kws_edge.errors import CorpusError, SettingsError
+from kws_edge.errors import SettingsError
 from kws_edge.frontend import features as compute_features
 from kws_edge.frontend.native import is_compiled
 from kws_edge.runtime import Values
@@ -29,6 +27,7 @@ from kws_edge.verification.accuracy import measure_accuracy, predicted_labels
 from kws_edge.verification.checks import device_of
 from kws_edge.verification.engine_trial import EngineFigures, EngineRequest, figures_from
 from kws_edge.verification.engines import Engine, engines
+from kws_edge.verification.labelled_clips import LabelledClips
 from kws_edge.verification.latency import Latency, measure_latency
 from kws_edge.verification.machine import Conditions, Machine, conditions, this_machine
 from kws_edge.verification.parity import measure_parity
@@ -42,32 +41,17 @@ _FRONTEND_RUNS = 100
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledClips:
-    """Recordings to measure accuracy on."""
-
-    # the folder, as given
-    source: str
-    split: SplitName
-    # hash of the corpus that they are from
-    content_hash: str
-    # int16[n, clip_samples]
-    clips: NDArray[np.int16]
-    # int64[n], indices into the bundle's labels
-    labels: NDArray[np.int64]
-
-
 @dataclass(frozen=True, kw_only=True)
 class ClipsOutcome:
     """What an engine made of the recordings."""
 
     # correct clips over all clips, 0 to 1
     accuracy: float
-    # share of clips with the label that the bench's reference gives, 0 to 1
-    label_agreement: float
-    # against the reference, in int8 steps of the output
-    largest_lsb: int
-    different_outputs: int
+    # share of clips with the label that the bench's reference gives, 0 to 1; None where none ran
+    label_agreement: float | None
+    # against the reference, in int8 steps of the output; None where none ran
+    largest_lsb: int | None
+    different_outputs: int | None
     # of all int8 outputs in order; None for a float network. Two machines with one hash gave the same integers
     outputs_sha256: str | None
 
@@ -144,22 +128,6 @@ class Bench:
             "reference": self.reference,
             "engines": [{**asdict(result), "title": result.engine.title} for result in self.results],
         }
-
-
-def chosen_clips(corpus: Corpus, split: SplitName, most: int | None) -> LabelledClips:
-    """All clips of a split, or `most` of them evenly chosen. Raises CorpusError if it is empty."""
-    found = corpus.split(split)
-    if not len(found.labels):
-        raise CorpusError(f"{corpus.folder}: the {split} split is empty; name other recordings with --data")
-    count = min(most or len(found.labels), len(found.labels))
-    chosen = np.unique(np.linspace(0, len(found.labels) - 1, count).round().astype(int))
-    return LabelledClips(
-        source=str(corpus.folder),
-        split=split,
-        content_hash=corpus.content_hash,
-        clips=np.ascontiguousarray(np.asarray(found.clips)[chosen]),
-        labels=found.labels[chosen],
-    )
 
 
 def run_bench(
@@ -256,14 +224,15 @@ def _judged(
     made = outputs.get(result.engine.title)
     if made is None:
         return result
-    expected = outputs[reference] if reference else made
-    parity = measure_parity(made, expected, summarize(bundle.int8_model).output)
+    parity = None
+    if reference is not None:
+        parity = measure_parity(made, outputs[reference], summarize(bundle.int8_model).output)
     accuracy = measure_accuracy(predicted_labels(made), recordings.labels, bundle.labels).accuracy
     outcome = ClipsOutcome(
         accuracy=accuracy,
-        label_agreement=parity.label_agreement,
-        largest_lsb=parity.largest_lsb,
-        different_outputs=parity.different_outputs,
+        label_agreement=None if parity is None else parity.label_agreement,
+        largest_lsb=None if parity is None else parity.largest_lsb,
+        different_outputs=None if parity is None else parity.different_outputs,
         outputs_sha256=_sha256(made) if made.dtype == np.int8 else None,
     )
     return replace(result, clips=outcome)

@@ -88,9 +88,7 @@ def _compared(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, An
     same_model = all(one["bundle"][key] == other["bundle"][key] for key in ("model_sha256", "spec_sha256"))
     heard = (one["recordings"], other["recordings"])
     common = same_model and None not in heard and heard[0]["clips_sha256"] == heard[1]["clips_sha256"]
-    hashes = [
-        {e["title"]: (e["clips"] or {}).get("outputs_sha256") for e in bench["engines"]} for bench in (one, other)
-    ]
+    hashes = [_hashes(bench) for bench in (one, other)]
     references = (one["reference"], other["reference"])
     both = None not in references
     by_title = [{engine["title"]: engine for engine in bench["engines"]} for bench in (one, other)]
@@ -125,14 +123,17 @@ def _compared(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, An
 
 
 def _hashes(bench: dict[str, Any]) -> dict[str | None, str | None]:
+    """Engine's title to the hash of its outputs, None where it has none."""
     return {engine["title"]: (engine["clips"] or {}).get("outputs_sha256") for engine in bench["engines"]}
 
 
 def _names(files: tuple[Path, Path], one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
-    """Short names that differ: the files', or their folders' where `bench -o` named the files."""
+    """Short names that differ: the files', their folders' where `bench -o` named the files, else their places."""
     first, second = (file.stem for file in files)
     if first == second:
-        first, second = files[0].parent.name or "first", files[1].parent.name or "second"
+        first, second = (file.parent.name for file in files)
+    if first == second or not (first and second):
+        first, second = "first", "second"
     said = (" (emulated)" if bench["machine"]["emulator"] else "" for bench in (one, other))
     return first + next(said), second + next(said)
 

@@ -75,7 +75,7 @@ def _threads(bench: Bench) -> Iterator[str]:
 
 def _parity(bench: Bench) -> Iterator[str]:
     judged = [(r, r.clips) for r in bench.results if r.clips is not None and r.engine.title != bench.reference]
-    if not judged or bench.recordings is None:
+    if not judged or bench.recordings is None or bench.reference is None:
         return
     count = len(bench.recordings.labels)
     equal = [r.engine.name for r, clips in judged if clips.outputs_sha256 and clips.different_outputs == 0]
@@ -86,13 +86,13 @@ def _parity(bench: Bench) -> Iterator[str]:
         outcome = next(group)[1]
         yield (
             f"{name} differs from {_name(bench)} in {outcome.different_outputs:,} outputs, by {outcome.largest_lsb} "
-            f"steps at most, and labels {100 * outcome.label_agreement:.2f} % of the clips alike"
+            f"steps at most, and labels {100 * (outcome.label_agreement or 0):.2f} % of the clips alike"
             + ("; an ahead-of-time engine that differs is a fault, please report it" if name == AOT else "")
         )
 
 
 def _name(bench: Bench) -> str:
-    return next((r.engine.name for r in bench.results if r.engine.title == bench.reference), "none")
+    return next(r.engine.name for r in bench.results if r.engine.title == bench.reference)
 
 
 def _fastest(bench: Bench) -> Iterator[str]:

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kws_edge.errors import ExportError
 from kws_edge.frontend import features as compute_features
 from kws_edge.settings import to_mapping
 from kws_edge.verification.budget import Board, Budget
+from kws_edge.verification.labelled_clips import chosen_clips
 from kws_edge.verification.latency import Latency, measure_latencies
 from kws_edge.verification.layer_parity import LayerParity, measure_layer_parity
 from kws_edge.verification.layers import LayerCosts, measure_layers
@@ -86,7 +84,8 @@ def measure_report(
     if heard is not None:
         verification = replace(verification, checks=(*verification.checks, heard.check))
     bundle = verification.bundle
-    features = compute_features(_evenly(verification, clips), bundle.features)
+    some = chosen_clips(verification.data, verification.split, clips)
+    features = compute_features(some.clips, bundle.features)
     costs: LayerCosts | str
     with stage("measuring layers"):
         try:
@@ -115,10 +114,3 @@ def measure_report(
         layer_parity=parity,
         quantization=quantization,
     )
-
-
-def _evenly(verification: Verification, count: int) -> NDArray[np.int16]:
-    clips: NDArray[np.int16] = np.asarray(verification.data.split(verification.split).clips)
-    chosen = np.unique(np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int))
-    some: NDArray[np.int16] = clips[chosen]
-    return some

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_export.codegen.compiled import compile_network
-from firmware_export.codegen.host import FAST_FLAGS, HostNetwork
-from kws_edge.bundle import INT8_MODEL, Bundle
-from kws_edge.errors import ExportError
+from kws_edge.bundle import Bundle
 from kws_edge.runtime import Values, available_interpreters, open_interpreter
-from kws_edge.runtime.protocol import Interpreter, model_rows
+from kws_edge.runtime.compiled import CompiledInterpreter
+from kws_edge.runtime.protocol import Interpreter
 from kws_edge.spec import FeatureSpec
 from kws_edge.tflite_file import TensorInfo, summarize
-from kws_edge.verification.interpreters import AOT, dequantized
+from kws_edge.verification.interpreters import AOT, aot_absence, dequantized
 from kws_edge.verification.parity import on_output_grid
 
 _PACKAGES = {"litert": "litert_xnnpack", "tflite_runtime": "tflite_runtime"}
-_COMPILER = "cc"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,23 +53,13 @@ def _engines(bundle: Bundle, threads: int) -> Iterator[Engine]:
                 yield Engine(name=name, threads=count, takes_float=takes_float, absence=here[fast])
         yield Engine(name=reference, threads=1, takes_float=False, absence=here[reference])
     yield Engine(name="tflm", threads=1, takes_float=False, absence=here["tflm"])
-    yield Engine(name=AOT, threads=1, takes_float=False, absence=_aot_absence(bundle))
-
-
-def _aot_absence(bundle: Bundle) -> str | None:
-    if shutil.which(_COMPILER) is None:
-        return "no C compiler is installed; apt-get install gcc"
-    try:
-        compile_network(bundle.int8_model, source=str(bundle.path / INT8_MODEL))
-    except ExportError as error:
-        return str(error)
-    return None
+    yield Engine(name=AOT, threads=1, takes_float=False, absence=aot_absence(bundle))
 
 
 def open_engine(engine: Engine, bundle: Bundle) -> Interpreter:
     """`engine` with the bundle's network, made to take int8 features and to give int8 outputs whatever it is inside."""
     if engine.name == AOT:
-        return _AheadOfTime(bundle.int8_model)
+        return CompiledInterpreter(AOT, bundle.int8_model)
     if not engine.takes_float:
         return open_interpreter(engine.name, bundle.int8_model, threads=engine.threads)
     fast = _PACKAGES[engine.name.removesuffix("_float")]
@@ -99,25 +85,3 @@ class FloatNetwork:
         """See `kws_edge.runtime.Interpreter.run`."""
         outputs = self.float_interpreter.run(self.real_features(features))
         return on_output_grid(outputs, self.output).astype(np.int8)
-
-
-class _AheadOfTime:
-    """The firmware's own C, built by this machine's compiler with the flags that are fast, or else the safe ones."""
-
-    name = AOT
-
-    def __init__(self, model: bytes) -> None:
-        summary = summarize(model)
-        self.input: TensorInfo = summary.input
-        self.output: TensorInfo = summary.output
-        network = compile_network(model, source="the model")
-        try:
-            self._network = HostNetwork(network, compiler=_COMPILER, flags=FAST_FLAGS)
-        except ExportError:
-            # compilers do not know every processor as "native"
-            self._network = HostNetwork(network, compiler=_COMPILER)
-
-    def run(self, features: Values) -> Values:
-        """See `kws_edge.runtime.Interpreter.run`."""
-        rows = model_rows(features, self.input)
-        return self._network.run(rows) if len(rows) else np.empty((0, self.output.shape[-1]), np.int8)

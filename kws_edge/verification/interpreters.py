@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_export.codegen.compiled import compile_network
+from firmware_export.codegen.compiled import CompiledNetwork, compile_network
 from firmware_export.codegen.host import HostNetwork
 from kws_edge.bundle import INT8_MODEL, Bundle
-from kws_edge.errors import DependencyError, ExportError
+from kws_edge.errors import ExportError
 from kws_edge.models.own import absence as own_absence
 from kws_edge.models.own import is_own
 from kws_edge.runtime import Values, available_interpreters, open_interpreter
@@ -49,13 +49,27 @@ class Candidate:
     open: Callable[[], Runnable]
 
 
+def keras_absence(bundle: Bundle) -> str | None:
+    """Why Keras cannot run the network of `bundle` here and what would help, or None if it can."""
+    if importlib.util.find_spec("tensorflow") is None:
+        return "TensorFlow is not installed; pip install 'kws-edge[train]'"
+    return own_absence(bundle.arch, bundle.model.source_sha256) if is_own(bundle.arch) else None
+
+
+def aot_absence(bundle: Bundle) -> str | None:
+    """Why the ahead-of-time engine's C cannot be run here and what would help, or None if it can."""
+    if shutil.which(_COMPILER) is None:
+        return "no C compiler is installed; apt-get install gcc"
+    try:
+        _compiled(bundle)
+    except ExportError as error:
+        return str(error)
+    return None
+
+
 def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
     """All interpreters of `bundle`, those that are absent here included; TensorFlow is imported when one is opened."""
-    here = available_interpreters()
-    tensorflow = importlib.util.find_spec("tensorflow")
-    keras_absence = None if tensorflow else "TensorFlow is not installed; pip install 'kws-edge[train]'"
-    if keras_absence is None and is_own(bundle.arch):
-        keras_absence = own_absence(bundle.arch, bundle.model.source_sha256)
+    here, no_keras = available_interpreters(), keras_absence(bundle)
 
     def open_keras(*, quantized: bool) -> Runnable:
         from kws_edge.models import keras_interpreter
@@ -63,13 +77,13 @@ def candidates(bundle: Bundle) -> tuple[Candidate, ...]:
         return keras_interpreter(bundle, quantized=quantized)
 
     return (
-        Candidate(KERAS_FLOAT, True, keras_absence, lambda: open_keras(quantized=False)),
-        Candidate(KERAS_QAT, True, keras_absence, lambda: open_keras(quantized=True)),
+        Candidate(KERAS_FLOAT, True, no_keras, lambda: open_keras(quantized=False)),
+        Candidate(KERAS_QAT, True, no_keras, lambda: open_keras(quantized=True)),
         Candidate(
             LITERT_FLOAT, True, here["litert_xnnpack"], lambda: open_interpreter("litert_xnnpack", bundle.float_model)
         ),
         *(_int8_candidate(name, absence, bundle) for name, absence in here.items()),
-        _aot_candidate(bundle),
+        Candidate(AOT, False, aot_absence(bundle), lambda: HostNetwork(_compiled(bundle), compiler=_COMPILER)),
     )
 
 
@@ -77,18 +91,8 @@ def _int8_candidate(name: str, absence: str | None, bundle: Bundle) -> Candidate
     return Candidate(name, False, absence, lambda: open_interpreter(name, bundle.int8_model))
 
 
-def _aot_candidate(bundle: Bundle) -> Candidate:
-    """The ahead-of-time engine: the firmware's own C, compiled for this machine."""
-    absence = None if shutil.which(_COMPILER) else "no C compiler is installed; apt-get install gcc"
-    try:
-        network = compile_network(bundle.int8_model, source=str(bundle.path / INT8_MODEL))
-    except ExportError as error:
-        return Candidate(AOT, False, str(error), _never)
-    return Candidate(AOT, False, absence, lambda: HostNetwork(network, compiler=_COMPILER))
-
-
-def _never() -> Runnable:
-    raise DependencyError("an interpreter that is absent cannot be opened")
+def _compiled(bundle: Bundle) -> CompiledNetwork:
+    return compile_network(bundle.int8_model, source=str(bundle.path / INT8_MODEL))
 
 
 def dequantized(features: NDArray[np.int8], spec: FeatureSpec) -> NDArray[np.float32]:

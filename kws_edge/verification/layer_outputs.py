@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator
 
@@ -36,13 +35,6 @@ def layer_outputs(
     for number, info in enumerate(operators(bundle.int8_model)):
         outputs = _run(interpreter, cut_after(bundle.int8_model, number), features)
         yield info, outputs.reshape(len(features), -1).astype(np.int64)
-
-
-def tensorflow_absence() -> str | None:
-    """None if Keras can be asked, else why not."""
-    return (
-        None if importlib.util.find_spec("tensorflow") else "TensorFlow is not installed; pip install 'kws-edge[train]'"
-    )
 
 
 def _run(interpreter: str, model: bytes, rows: NDArray[np.int8]) -> Values:

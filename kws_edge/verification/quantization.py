@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from kws_edge.bundle import Bundle
 from kws_edge.runtime import TensorInfo
-from kws_edge.verification.interpreters import LITERT_REFERENCE, dequantized
-from kws_edge.verification.layer_outputs import layer_outputs, tensorflow_absence
+from kws_edge.verification.interpreters import LITERT_REFERENCE, dequantized, keras_absence
+from kws_edge.verification.layer_outputs import layer_outputs
 
 # above this share of outputs beyond the range it is too narrow, whatever else
 _MUCH_SATURATION = 0.01
@@ -78,9 +78,10 @@ def measure_quantization(bundle: Bundle, features: NDArray[np.int8]) -> Quantiza
 
     The signal-to-quantization-noise ratio is 10 log10(sum of squares of the float outputs / sum of squares of the
     differences), as in Lin et al. 2016 (arXiv:1511.06393), section 3. The float outputs are those of the network with
-    the very weights that became int8, without any rounding; they need TensorFlow.
+    the very weights that became int8, without any rounding; they need TensorFlow, and of a network of the user's own
+    the file that it was trained with.
     """
-    absence = tensorflow_absence()
+    absence = keras_absence(bundle)
     real: dict[str, NDArray[np.float32]] = {}
     if absence is None:
         from kws_edge.models.activations import keras_activations

@@ -15,9 +15,10 @@ from kws_edge.corpus import Corpus
 from kws_edge.corpus.streams import StreamSettings, make_stream
 from kws_edge.reports.bench import bench_html
 from kws_edge.reports.report import report_html
-from kws_edge.verification.bench import chosen_clips, run_bench
+from kws_edge.verification.bench import run_bench
 from kws_edge.verification.budget import parse_budget
 from kws_edge.verification.bundle_report import BundleReport, measure_report
+from kws_edge.verification.labelled_clips import chosen_clips
 from kws_edge.verification.stream_verification import StreamVerification, run_stream, verify_stream
 from kws_edge.verification.verify import verify
 

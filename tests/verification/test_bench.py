@@ -15,11 +15,12 @@ from kws_edge.bundle import Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import SettingsError
 from kws_edge.reports.bench import bench_html, bench_markdown, comparison_markdown
-from kws_edge.verification.bench import Bench, chosen_clips, run_bench
+from kws_edge.verification.bench import Bench, run_bench
 from kws_edge.verification.bench_comparison import compare
 from kws_edge.verification.bench_findings import findings
 from kws_edge.verification.engine_trial import EngineFigures
 from kws_edge.verification.engines import engines
+from kws_edge.verification.labelled_clips import chosen_clips
 
 
 def test_what_is_no_bench_is_refused_by_name(tmp_path: Path) -> None:
@@ -79,6 +80,16 @@ class TestOnATrainedBundle:
         assert judged["litert_reference"].different_outputs == 0
         assert judged["litert_reference"].accuracy > 0.5
         assert judged["litert_float"].outputs_sha256 is None
+
+    def test_without_a_reference_nothing_is_said_to_be_equal(self, trained_bundle: Bundle, tones: Corpus) -> None:
+        alone = run_bench(trained_bundle, chosen_clips(tones, "test", 8), threads=1, seconds=0, only=["litert_xnnpack"])
+        assert alone.reference is None
+        (result,) = alone.results
+        assert result.clips is not None
+        assert result.clips.accuracy > 0.5
+        assert (result.clips.label_agreement, result.clips.largest_lsb, result.clips.different_outputs) == (None,) * 3
+        assert not any("clips" in finding for finding in findings(alone))
+        assert "litert_xnnpack" in bench_markdown(alone)
 
     def test_an_engine_that_dies_leaves_the_others_their_figures(self, trained_bundle: Bundle, tmp_path: Path) -> None:
         copy = tmp_path / "copy"

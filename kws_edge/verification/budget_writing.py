@@ -50,7 +50,7 @@ def budget_toml(measurements: Measurements, *, margin_percent: float = 5.0) -> s
         for quantity in ("false_accepts_per_hour", "false_reject_rate"):
             measured = measurements.value(quantity)
             most = 1.0 if quantity == "false_reject_rate" else math.inf
-            take(f"{quantity}_max", measured, min(round((measured.value or 0) * factor, 4), most))
+            take(f"{quantity}_max", measured, min(_rounded_up((measured.value or 0) * factor), most))
     for name in ("weight_bytes", "output_bytes"):
         sizes = measurements.layer_bytes(name)
         if isinstance(sizes, Mapping):
@@ -67,3 +67,9 @@ def budget_toml(measurements: Measurements, *, margin_percent: float = 5.0) -> s
         budget=limits,
         front_end=to_mapping(measurements.bundle.features),
     )
+
+
+def _rounded_up(value: float) -> float:
+    """`value` to four decimals, and never less than it: what was measured must keep the limit made of it."""
+    rounded = round(value, 4)
+    return rounded if rounded >= value else round(rounded + 1e-4, 4)

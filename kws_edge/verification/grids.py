@@ -37,26 +37,27 @@ class GridDeparture:
         )
 
 
-def grid_departures(bundle: Bundle) -> tuple[GridDeparture, ...]:
-    """The layers whose output in the int8 model is on another grid than the trained range says, in order.
+def compare_grids(bundle: Bundle) -> tuple[tuple[str, ...], tuple[GridDeparture, ...]]:
+    """The layers that the int8 model and the training both have, and those on another grid than the trained range says.
 
     A range [minimum, maximum] becomes a step of (maximum - minimum) / 255 and the nearest zero point (Jacob et al.
     2018, arXiv:1712.05877, section 3). Layers without a range of their own, such as a pool, keep that of their input
     and are not looked at. Needs no TensorFlow.
     """
     ranges = _ranges(bundle.weights)
-    found = []
+    compared, departures = [], []
     for info in operators(bundle.int8_model):
         span = ranges.get(info.name)
         if span is None:
             continue
+        compared.append(info.name)
         low, high = span
         scale = (high - low) / 255
         zero_point = -128 - round(low / scale)
         same_scale = math.isclose(scale, info.output.scale, rel_tol=_TOLERANCE)
         if not same_scale or zero_point != info.output.zero_point:
-            found.append(GridDeparture(info.name, scale, info.output.scale, zero_point, info.output.zero_point))
-    return tuple(found)
+            departures.append(GridDeparture(info.name, scale, info.output.scale, zero_point, info.output.zero_point))
+    return tuple(compared), tuple(departures)
 
 
 def _ranges(weights: bytes) -> dict[str, tuple[float, float]]:

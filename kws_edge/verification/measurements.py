@@ -53,7 +53,7 @@ class Measurements:
         self.bundle, self.board, self.verification, self.stream = bundle, board, verification, stream
 
     def value(self, quantity: str) -> Measured:
-        """One figure of the whole bundle, such as "flash_bytes" or "false_rejects"; the name of a property here."""
+        """One figure of the whole bundle, such as "flash_bytes" or "false_reject_rate"; the name of a property here."""
         measured: Measured = getattr(self, quantity)
         return measured
 

@@ -19,6 +19,7 @@ from kws_edge.bundle import INT8_MODEL, Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import FirmwareError
 from kws_edge.frontend import features
+from kws_edge.spec import ModelSettings
 from kws_edge.verification import device as device_module
 from kws_edge.verification.budget import Board, Budget, Limits, parse_budget
 from kws_edge.verification.budget_writing import budget_toml
@@ -108,6 +109,23 @@ def test_a_dropped_fake_quantization_is_named(trained_bundle: Bundle, rows: np.n
     assert check.measured == 1
     assert check.detail.startswith("depthwise_2 was trained with int8 steps of")
     assert "a fake quantization was dropped" in check.detail
+
+
+def test_a_model_of_which_no_layer_is_known_is_not_said_to_be_on_its_grids(trained_bundle: Bundle) -> None:
+    stranger = trained_bundle.int8_model.replace(b"convolution_", b"konvolution_").replace(b"depthwise_", b"tiefeweis_")
+    check = check_grids(with_model(trained_bundle, stranger))
+    assert check.passed is None
+    assert "no layer of the int8 model" in check.detail
+
+
+def test_noise_of_a_network_whose_file_is_gone_is_not_measured_and_told_why(
+    trained_bundle: Bundle, rows: np.ndarray
+) -> None:
+    model = ModelSettings(arch="gone.py:build", source_sha256="0" * 64)
+    found = measure_quantization(dataclasses.replace(trained_bundle, model=model), rows[:2])
+    assert found.not_measured is not None
+    assert "gone.py: No such file" in found.not_measured
+    assert all(layer.sqnr_db is None for layer in found.layers)
 
 
 def test_a_changed_constant_of_the_front_end_is_named(budget: Budget, trained_bundle: Bundle) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from trained import with_a_reversed_kernel
 from kws_edge.bundle import INT8_MODEL, Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import CorpusError
-from kws_edge.frontend import features
+from kws_edge.frontend import features, native
 from kws_edge.runtime import available_interpreters, open_interpreter
-from kws_edge.verification.checks import check_distinct, check_equality
+from kws_edge.spec import FeatureSpec
+from kws_edge.verification.checks import check_distinct, check_equality, check_specification
 from kws_edge.verification.interpreters import AOT
 from kws_edge.verification.parity import Parity
 from kws_edge.verification.verify import Verification, verify
@@ -129,3 +131,13 @@ def test_a_model_that_answers_everything_alike_fails() -> None:
     assert check_distinct({"tflm": varied}, inputs, labels=3).passed is True
     assert check_distinct({"tflm": np.zeros_like(varied)}, inputs, labels=3).passed is False
     assert check_distinct({"tflm": np.zeros_like(varied)}, np.zeros_like(inputs), labels=3).passed is True
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_specification_is_no_proof_of_itself(monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+    if not compiled:
+        monkeypatch.setattr(native, "_native", None)
+    clips = np.random.default_rng(0).integers(-3000, 3000, (2, 8000)).astype(np.int16)
+    check = check_specification(SimpleNamespace(features=FeatureSpec()), clips)
+    assert check.passed is (True if compiled else None)
+    assert compiled or "not compiled" in check.detail

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from firmware_export.codegen.c_text import c_comment, c_string
 from firmware_export.codegen.firmware_model import FirmwareModel
 from kws_edge.detection import DetectorTables
+from kws_edge.errors import ExportError
 
 _VALUES_PER_LINE = 8
+# what kws_detector.h and kws_spotter.h count in: a uint8_t, of which 255 is no label, and a uint16_t
+_MOST_LABELS = 255
+_MOST_FRAMES = 65535
 
 
 def config_files(
@@ -24,7 +28,15 @@ def config_files(
     """The two files by name. `inference_rows` lie between two inferences, `arena_bytes` are the engine's.
 
     `cmsis_nn_arena_bytes` are those of builds with KWS_USE_CMSIS_NN, None where the engine knows no such builds.
+    Raises ExportError for more labels or rows than the spotter counts.
     """
+    if len(model.labels) > _MOST_LABELS:
+        raise ExportError(f"the model has {len(model.labels)} labels; the spotter's detector takes {_MOST_LABELS}")
+    if model.features.frames > _MOST_FRAMES:
+        raise ExportError(
+            f"a clip is {model.features.frames} rows of features; the spotter takes {_MOST_FRAMES}: use a shorter clip "
+            f"or another front end"
+        )
     arena = f"#define KWS_CONFIG_ENGINE_ARENA_BYTES {arena_bytes}u"
     if cmsis_nn_arena_bytes is not None:
         other = f"#define KWS_CONFIG_ENGINE_ARENA_BYTES {cmsis_nn_arena_bytes}u"

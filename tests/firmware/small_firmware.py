@@ -35,7 +35,7 @@ SPECS = {
 }
 
 
-def small_model(spec: FeatureSpec, seed: int = 0) -> tuple[bytes, FeatureSpec]:
+def small_model(spec: FeatureSpec, seed: int = 0, outputs: int = len(LABELS)) -> tuple[bytes, FeatureSpec]:
     """An int8 network on features of this shape, and the spec with the scale and zero point of its input.
 
     A strided convolution, an average over all that is left, a 1x1 convolution to the labels.
@@ -57,18 +57,18 @@ def small_model(spec: FeatureSpec, seed: int = 0) -> tuple[bytes, FeatureSpec]:
     pool.filterHeight, pool.filterWidth = y.shape[1:3]
     pooled = builder.value(y.samples.mean(axis=(1, 2), keepdims=True), (1, 1, 1, 8), y.affine)
     builder.operator("AVERAGE_POOL_2D", [y.index], [pooled.index], pool)
-    indices, weights, bias = builder.weights((len(LABELS), 1, 1, 8), 0, pooled, bias=True, per_channel=True)
+    indices, weights, bias = builder.weights((outputs, 1, 1, 8), 0, pooled, bias=True, per_channel=True)
     summed = pooled.samples @ weights[:, 0, 0, :].T + bias
     # outputs further apart than an untrained network's would bring detections
-    logits = builder.value(summed, (1, 1, 1, len(LABELS)))
+    logits = builder.value(summed, (1, 1, 1, outputs))
     head = schema.Conv2DOptionsT()
     head.padding, head.strideH, head.strideW = schema.Padding.VALID, 1, 1
     head.dilationHFactor = head.dilationWFactor = 1
     builder.operator("CONV_2D", [pooled.index, *indices], [logits.index], head)
-    flat = builder.value(logits.samples.reshape(-1, len(LABELS)), (1, len(LABELS)), logits.affine)
+    flat = builder.value(logits.samples.reshape(-1, outputs), (1, outputs), logits.affine)
     shape = schema.ReshapeOptionsT()
-    shape.newShape = [1, len(LABELS)]
-    builder.operator("RESHAPE", [logits.index, builder.integers([1, len(LABELS)])], [flat.index], shape)
+    shape.newShape = [1, outputs]
+    builder.operator("RESHAPE", [logits.index, builder.integers([1, outputs])], [flat.index], shape)
     fitted = dataclasses.replace(spec, scale=x.affine.scale, zero_point=x.affine.zero_point)
     return builder.finish(flat), fitted
 
@@ -77,7 +77,7 @@ def small_firmware(
     spec: FeatureSpec, *, detection: DetectionSettings | None = None, labels: Sequence[str] = LABELS, seed: int = 0
 ) -> Firmware:
     """That network on engine aot. A low threshold lets an untrained network detect something."""
-    model, fitted = small_model(spec, seed)
+    model, fitted = small_model(spec, seed, len(labels))
     oracle = cache(lambda: open_oracle(model))
     return Firmware(
         model=FirmwareModel(model=model, labels=tuple(labels), features=fitted),

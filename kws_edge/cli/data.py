@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kws_edge.spec import KEYWORDS, CorpusSettings, FeatureSpec
+from kws_edge.spec import KEYWORDS, SILENCE, UNKNOWN, CorpusSettings, FeatureSpec
 
 if TYPE_CHECKING:
     from kws_edge.corpus import Corpus
@@ -38,7 +40,10 @@ def synth(
     """Speak words with many synthetic voices, in the Speech Commands layout: for demonstrations, not for people."""
     from kws_edge.cli.progress import progress_bar
     from kws_edge.corpus.synthesis import UNKNOWN_WORDS, synthesize_corpus
+    from kws_edge.errors import CorpusError
 
+    if not _listed(words):
+        raise CorpusError(f"--words {words!r} names no word")
     others = UNKNOWN_WORDS if unknown_words is None else _listed(unknown_words)
     with progress_bar("synthesizing") as progress:
         synthesize_corpus(out, _listed(words), others, clips_per_word=clips, seed=seed, progress=progress)
@@ -55,7 +60,12 @@ def info(
         typer.Argument(help="Folder of recordings; by default KWS_EDGE_DATA.", metavar="[DATA]", show_default=False),
     ] = None,
     keywords: Annotated[
-        str | None, typer.Option("--keywords", help="Words to spot, separated by commas; by default the usual ten.")
+        str | None,
+        typer.Option(
+            "--keywords",
+            help="Words to spot, separated by commas.",
+            show_default="the usual ten, else every word there",
+        ),
     ] = None,
     sample_rate: Annotated[int, typer.Option("--sample-rate", help="Hz to read the recordings at.")] = 8000,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -65,8 +75,8 @@ def info(
     from kws_edge.corpus import load_corpus
 
     folder = find_recordings(data)
-    settings = CorpusSettings() if keywords is None else CorpusSettings(keywords=_listed(keywords))
     spec = FeatureSpec(sample_rate_hz=sample_rate)
+    settings = CorpusSettings(keywords=_usual_or_all(folder) if keywords is None else _listed(keywords))
     with progress_bar("reading recordings") as progress:
         corpus = load_corpus(
             folder, settings, sample_rate_hz=sample_rate, clip_samples=spec.clip_samples, progress=progress
@@ -117,7 +127,8 @@ def check(
     else:
         print(findings_text(analysis, known, rows))
         if write is not None:
-            print(f"\n{write}: {len(analysis.exclusions())} recordings for `kws-edge train --exclude {write}`")
+            using = shlex.join(["kws-edge", "train", "--exclude", str(write)])
+            print(f"\n{write}: {len(analysis.exclusions())} recordings for `{using}`")
     if analysis.faults(known):
         raise typer.Exit(CHECK_FAILED)
 
@@ -131,6 +142,17 @@ def find_recordings(data: Path | None) -> Path:
     if folder is None:
         raise CorpusError("no folder of recordings: name one, or set KWS_EDGE_DATA")
     return folder
+
+
+def _usual_or_all(folder: Path) -> tuple[str, ...]:
+    """The usual ten keywords if `folder` has them, else every word that it has: who looks first names none yet."""
+    from kws_edge.corpus.layouts import scan
+
+    words = scan(folder).words
+    if set(KEYWORDS) <= set(words):
+        return KEYWORDS
+    print("no --keywords: every word counts as one here; `train` wants them named", file=sys.stderr)
+    return tuple(word for word in words if word not in (SILENCE, UNKNOWN))
 
 
 def _listed(words: str) -> tuple[str, ...]:

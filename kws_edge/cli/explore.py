@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ def explore(
         Path | None,
         typer.Argument(help="Folder of recordings; by default KWS_EDGE_DATA.", metavar="[DATA]", show_default=False),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("recordings.html"),
     clip: Annotated[
         list[str] | None,
         typer.Option(help="Clip to look at closely, as a path below DATA; may be repeated.", show_default=False),
@@ -48,4 +49,4 @@ def explore(
         return
     faults = len({finding.name for finding in analysis.faults()})
     print(f"{output}: {len(page.encode()) / 1e6:.1f} MB about {len(recordings.files):,} clips, {faults:,} with a fault")
-    print(f"next: kws-edge data check {recordings.folder} --write exclude.txt")
+    print("next:", shlex.join(["kws-edge", "data", "check", str(recordings.folder), "--write", "exclude.txt"]))

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +17,10 @@ import typer
 from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.errors import BundleError, DependencyError, SettingsError
 from kws_edge.native_notices import without_native_notices
+from kws_edge.spec import KEYWORDS, FeatureSpec, ModelSettings, TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kws_edge.training.phase import EpochReport
     from kws_edge.training.request import TrainingRequest
@@ -34,7 +36,10 @@ def train(
         Path | None,
         typer.Option(help="TOML with tables [features] [corpus] [augmentation] [training] [model] [detection]."),
     ] = None,
-    arch: Annotated[str | None, typer.Option(help="Network family, or path/to/file.py:function.")] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option(help="Network family, or path/to/file.py:function.", show_default=str(ModelSettings.arch)),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Network and front end together, as `kws-edge models` lists them.")
     ] = None,
@@ -42,12 +47,26 @@ def train(
         list[str] | None, typer.Option(help="Setting of the family, as name=value; may be repeated.")
     ] = None,
     qat: Annotated[bool, typer.Option("--qat", help="Quantization-aware training after the float phase.")] = False,
-    keywords: Annotated[str | None, typer.Option(help="Words to spot, separated by commas.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the float phase.")] = None,
-    qat_epochs: Annotated[int | None, typer.Option(help="Epochs of quantization-aware training.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Clips per step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the float phase.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    keywords: Annotated[
+        str | None, typer.Option(help="Words to spot, separated by commas.", show_default=",".join(KEYWORDS))
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of the float phase.", show_default=str(TrainingSettings.epochs))
+    ] = None,
+    qat_epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of quantization-aware training.", show_default=str(TrainingSettings.qat_epochs)),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Clips per step.", show_default=str(TrainingSettings.batch_size))
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Peak learning rate of the float phase.", show_default=str(TrainingSettings.learning_rate)),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything random.", show_default=str(TrainingSettings.seed))
+    ] = None,
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Bundle to learn from beside the labels; several make an ensemble.")
     ] = None,
@@ -58,9 +77,16 @@ def train(
         bool | None, typer.Option("--trim", help="Cut the silence around the speech of training clips.")
     ] = None,
     synth_share: Annotated[
-        float | None, typer.Option(help="Synthesized clips added for each recorded one, scarce words first.")
+        float | None,
+        typer.Option(
+            help="Synthesized clips added for each recorded one, scarce words first.",
+            show_default=str(TrainingSettings.synth_share),
+        ),
     ] = None,
-    sample_rate: Annotated[int | None, typer.Option(help="Hz; 8000 is what everything is tuned for.")] = None,
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(help="Hz; 8000 is what everything is tuned for.", show_default=str(FeatureSpec.sample_rate_hz)),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted training of OUTPUT.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw the interrupted training of OUTPUT away.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the bundle OUTPUT.")] = False,
@@ -115,7 +141,7 @@ def _train(
     with without_native_notices():
         from kws_edge.training.pipeline import train as train_bundle
 
-    with TrainingDisplay() as display:
+    with resumable(output), TrainingDisplay() as display:
         reporters: list[Callable[[EpochReport], None]] = [display]
         if tensorboard is not None:
             from kws_edge.training.tensorboard import tensorboard_reporter
@@ -140,9 +166,25 @@ def _train(
         return
     accuracies = ", ".join(f"{name} {100 * value:.2f} %" for name, value in summary["validation_accuracy"].items())
     print(f"{output}: {summary['int8_bytes']:,} bytes int8; validation accuracy {accuracies}")
-    print(
-        f"next: kws-edge verify {shlex.quote(str(output))}; kws-edge export {shlex.quote(str(output))} --c-header -o C"
-    )
+    recordings = [] if data is None else ["--data", str(data)]
+    print("next:", shlex.join(["kws-edge", "verify", str(output), *recordings]))
+
+
+@contextmanager
+def resumable(output: Path) -> Iterator[None]:
+    """Say, when Ctrl-C ends what happens meanwhile, that the training of `output` can go on."""
+    from kws_edge.training.request import work_folder
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (work_folder(output) / "state.npz").exists():
+            print(
+                f"{output}: every finished epoch is kept; the same command with --resume goes on, with --restart it "
+                "begins anew",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _words(text: str | None) -> list[str] | None:
@@ -174,14 +216,7 @@ def _request(
     from kws_edge.models import check_arch
     from kws_edge.models.own import named_source
     from kws_edge.settings import check_tables, from_mapping, read_toml
-    from kws_edge.spec import (
-        AugmentationSettings,
-        CorpusSettings,
-        DetectionSettings,
-        FeatureSpec,
-        ModelSettings,
-        TrainingSettings,
-    )
+    from kws_edge.spec import AugmentationSettings, CorpusSettings, DetectionSettings
     from kws_edge.training.request import TrainingRequest
 
     classes = {

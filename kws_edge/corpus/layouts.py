@@ -109,7 +109,7 @@ def scan(folder: Path) -> Layout:
             _walk(folder, top, unicodedata.normalize("NFC", top), clips, skipped)
     if not clips:
         raise CorpusError(
-            f"{folder}: no recordings; put them into one folder per word, such as {folder.name}/yes/anna_1.wav"
+            f"{folder}: no recordings; put them into one folder per word, such as {folder / 'yes' / 'anna_1.wav'}"
             + (f" ({len(skipped)} files there are no audio, such as {skipped[0][0]})" if skipped else "")
         )
     clips.sort(key=lambda found: found.name)

@@ -129,10 +129,15 @@ class Corpus:
 
 
 def find_data(explicit: Path | None) -> Path | None:
-    """The folder of recordings to use: `explicit`, else the environment's KWS_EDGE_DATA, else None."""
+    """The folder of recordings to use: `explicit`, else the environment's KWS_EDGE_DATA, else None.
+
+    Raises CorpusError if KWS_EDGE_DATA names no folder: who set it long ago must be told where the name comes from.
+    """
     if explicit is not None:
         return explicit
     named = os.environ.get("KWS_EDGE_DATA")
+    if named and not Path(named).is_dir():
+        raise CorpusError(f"KWS_EDGE_DATA = {named}: no such folder; mend or unset it, or name recordings yourself")
     return Path(named) if named else None
 
 

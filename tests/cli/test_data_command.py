@@ -60,8 +60,18 @@ def test_info_as_json_has_the_same(run, folder: Path) -> None:
     assert len(found["content_sha256"]) == 64
 
 
+def test_info_of_ones_own_words_needs_no_keywords(run, folder: Path) -> None:
+    """The first look at a folder, which the usual ten keywords would refuse; other words stay other words."""
+    (folder / "cat").rename(folder / "unknown")
+    code, out, err = run("info", str(folder), "--json")
+    assert (code, json.loads(out)["labels"]) == (0, ["no", "yes", "silence", "unknown"])
+    assert "every word counts" in err
+
+
 def test_info_takes_the_folder_from_the_environment(run, folder: Path, monkeypatch) -> None:
     assert run("info")[0] == 2
+    monkeypatch.setenv("KWS_EDGE_DATA", str(folder / "gone"))
+    assert f"KWS_EDGE_DATA = {folder / 'gone'}: no such folder" in run("info")[2]
     monkeypatch.setenv("KWS_EDGE_DATA", str(folder))
     assert run("info", "--keywords", "yes,no")[0] == 0
 
@@ -72,7 +82,9 @@ def test_info_takes_the_folder_from_the_environment(run, folder: Path, monkeypat
         (("info", "/no/such/folder"), "/no/such/folder: no such folder"),
         (("info", ".", "--keywords", "yes,yes"), "names a word twice"),
         (("info", ".", "--sample-rate", "100"), "sample_rate_hz = 100; use 4000 to 48000"),
+        (("info", "."), "such as yes/anna_1.wav"),
         (("synth", "--words", "a/b", "-o", "out"), "'a/b' cannot be a word"),
+        (("synth", "--words", " ,", "-o", "out"), "names no word"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, arguments, message: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kws_edge.cli.train import _request
+from kws_edge.cli.train import _request, resumable
 from kws_edge.errors import SettingsError
+from kws_edge.training.request import work_folder
 
 
 def request(preset, config=None, **model):
@@ -62,3 +63,13 @@ def test_a_mistake_in_the_file_is_found_before_the_training(preset, toml, messag
     config.write_text(toml)
     with pytest.raises(SettingsError, match=message):
         request(preset, config)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_ctrl_c_says_how_to_go_on_if_there_is_something_to_go_on_with(begun, tmp_path, capsys):
+    if begun:
+        work_folder(tmp_path / "bundle").mkdir()
+        (work_folder(tmp_path / "bundle") / "state.npz").touch()
+    with pytest.raises(KeyboardInterrupt), resumable(tmp_path / "bundle"):
+        raise KeyboardInterrupt
+    assert ("--resume" in capsys.readouterr().err) == begun

@@ -57,10 +57,10 @@ def masked(
 
 
 def balanced_order(labels: NDArray[np.int64], *, balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of one epoch, as many as there are clips, scarce labels drawn more often.
+    """Indices of one epoch, as many as there are clips but for rounding, scarce labels drawn more often.
 
-    With `balance` b each label's share is proportional to count^(1-b): 0 keeps the counts, 1 makes all equal. Within a
-    label every clip is used before any is used again.
+    With `balance` b each label's share is proportional to count^(1-b), rounded to whole clips: 0 keeps the counts, 1
+    makes all equal. Within a label every clip is used before any is used again.
     """
     counts = np.bincount(labels)
     present = np.flatnonzero(counts)
@@ -127,6 +127,8 @@ class Feed:
         for step in range(self.steps + AHEAD):
             if step < self.steps:
                 indices = order[step * self._batch_size : (step + 1) * self._batch_size]
+                if len(indices) == 0:  # shares were rounded down, and the mean loss over no clips is not a number
+                    indices = order[: self._batch_size]
                 waiting.append(self._pool.submit(self._batch, indices, (self._seed, phase, epoch, step)))
             if step >= AHEAD or step >= self.steps:
                 if not waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kws_edge.corpus import Split
 from kws_edge.frontend import float_features
 from kws_edge.spec import AugmentationSettings, FeatureSpec
 from kws_edge.training.feed import Feed, balanced_order, column_statistics, masked
@@ -35,6 +36,18 @@ def test_full_balance_draws_all_labels_equally_and_each_clip_evenly():
 def test_half_balance_follows_the_square_root_of_the_counts():
     counts, _ = shares(0.5)
     np.testing.assert_allclose(counts[[0, 1, 3]] / counts[3], [4.0, 2.0, 1.0], rtol=0.05)
+
+
+def test_no_batch_is_empty_however_shares_are_rounded(tones):
+    labels = np.repeat([0, 1, 2, 3, 4], [3, 3, 1, 2, 23])
+    assert len(balanced_order(labels, balance=0.5, rng=np.random.default_rng(0))) == len(labels) - 1
+    split = Split(np.zeros((len(labels), 8000), np.int16), labels, ("",) * len(labels), ("",) * len(labels))
+    settings = {"batch_size": 1, "class_balance": 0.5, "seed": 0}
+    feed = Feed(split, tones.noise("train"), FeatureSpec(), AugmentationSettings(), **settings)
+    try:
+        assert [len(batch.labels) for batch in feed.epoch(0, 0)] == [1] * len(labels)
+    finally:
+        feed.close()
 
 
 @pytest.fixture

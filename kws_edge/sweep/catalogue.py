@@ -6,7 +6,7 @@ Neither reading needs TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,18 +89,21 @@ def catalogue(names: Sequence[str] = ()) -> tuple[Entry, ...]:
     Raises SettingsError for a name that is neither, and for a damaged file.
     """
     prices, measurements = read_prices(PRICES), read_measurements(MEASURED)
-    known = {price.preset for price in prices} | {price.arch for price in prices}
-    for name in names:
-        if name not in known:
-            raise SettingsError(
-                f"no model {name!r}; `kws-edge models` lists all, such as {', '.join(sorted(known)[:4])}"
-            )
+    _check_names(names, {price.preset for price in prices} | {price.arch for price in prices})
     entries = []
     for price in prices:
         if not names or price.preset in names or price.arch in names:
             own = [m for m in measurements if (m.preset, m.features) == (price.preset, price.features)]
             entries.append(Entry(price, max(own, key=lambda m: m.int8_accuracy, default=None)))
     return tuple(entries)
+
+
+def _check_names(names: Sequence[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise SettingsError(
+                f"no model {name!r}; `kws-edge models` lists all, such as {', '.join(sorted(known)[:4])}"
+            )
 
 
 def read_prices(path: Path) -> tuple[PricedPreset, ...]:
@@ -151,10 +154,15 @@ def merged(old: Sequence[PricedPreset], new: Sequence[PricedPreset], names: Sequ
 def price_all(
     names: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
 ) -> tuple[PricedPreset, ...]:
-    """Price what `wanted` lists, or those of `names`; a few seconds each, a minute for the largest."""
+    """Price what `wanted` lists, or those of `names`; a few seconds each, a minute for the largest.
+
+    Raises SettingsError for a name that is neither preset nor family.
+    """
     from kws_edge.sweep.price import convert_untrained, price_of
 
-    chosen = [one for one in wanted() if not names or one[0] in names or one[1] in names]
+    everything = wanted()
+    _check_names(names, {preset for preset, *_ in everything} | {arch for _, arch, *_ in everything})
+    chosen = [one for one in everything if not names or one[0] in names or one[1] in names]
     prices = []
     for number, (preset, arch, options, features) in enumerate(chosen):
         spec = from_mapping(FeatureSpec, features, source=f"features of {preset}")

@@ -40,7 +40,7 @@ class Outcome:
 
     job: Job
     bundle: Bundle | None
-    # last line that a failed training said, or None
+    # last line that a failed training said, or what is wrong with its bundle, or None
     failure: str | None
 
 
@@ -106,6 +106,8 @@ class Runner:
         try:
             return Outcome(job, read_bundle(self._bundle(job)), None)
         except BundleError as error:
+            if self._bundle(job).exists():
+                return Outcome(job, None, str(error))
             try:
                 said = self._log(job).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             except OSError:

@@ -38,7 +38,7 @@ def select(
     candidates = settings.candidates()
     found = []
     for number, candidate in enumerate(candidates):
-        key = f"{candidate.name}-{labels}"
+        key = _key(candidate, labels)
         if key not in known:
             known[key] = _priced(candidate, labels)
             write_file(path, json.dumps(known, indent=1))
@@ -46,6 +46,16 @@ def select(
         if progress is not None:
             progress(number + 1, len(candidates))
     return tuple(found)
+
+
+def _key(candidate: Candidate, labels: int) -> str:
+    """What a price depends on: of a network of the user's own also its file, which may be edited between two runs."""
+    name = f"{candidate.name}-{labels}"
+    try:
+        source = named_source(candidate.model).source_sha256
+    except SettingsError:
+        return f"{name}-absent"
+    return name if source is None else f"{name}-{source[:8]}"
 
 
 def _priced(candidate: Candidate, labels: int) -> dict[str, Any]:

@@ -10,7 +10,16 @@ import sys
 import pytest
 
 from kws_edge.errors import SettingsError
-from kws_edge.sweep.catalogue import LABELS, PRICES, catalogue, merged, prices_toml, read_measurements, read_prices
+from kws_edge.sweep.catalogue import (
+    LABELS,
+    PRICES,
+    catalogue,
+    merged,
+    price_all,
+    prices_toml,
+    read_measurements,
+    read_prices,
+)
 from kws_edge.sweep.tables import catalogue_table
 
 PUBLISHED = {
@@ -98,8 +107,8 @@ def test_the_command_lists_all_without_tensorflow_and_names_a_stranger():
     assert "ds_cmn" in refused.stderr
 
 
-def test_every_preset_is_priced_as_its_family_has_it(prices):
-    pytest.importorskip("tensorflow")
+def test_every_preset_is_priced_as_its_family_has_it(prices, package):
+    package("tensorflow", "pip install 'kws-edge[train]'")
     from kws_edge.models import FAMILIES, family_module
 
     for arch in FAMILIES:
@@ -111,12 +120,16 @@ def test_every_preset_is_priced_as_its_family_has_it(prices):
             )
 
 
+def test_a_stranger_is_not_priced_in_silence(package):
+    package("tensorflow", "pip install 'kws-edge[train]'")
+    with pytest.raises(SettingsError, match="no model 'ds_cmn'"):
+        price_all(["ds_cnn-S", "ds_cmn"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["ds_cnn-S", "sparknet", "tiny_conv"])
 def test_prices_are_what_is_built_today(preset, prices, package):
     package("tensorflow", "pip install 'kws-edge[train]'")
-    from kws_edge.sweep.catalogue import price_all
-
     own = prices[preset]
     (built,) = [one for one in price_all([preset]) if (one.preset, one.features) == (preset, own.features)]
     # the names of layers that the file holds count the networks that a process has built

@@ -15,7 +15,10 @@ import pytest
 
 from kws_edge.bundle import read_bundle
 from kws_edge.sweep.price import Price, price_of
+from kws_edge.sweep.runner import Job, Runner
 from kws_edge.sweep.search import Result, survivors, with_pareto_front
+from kws_edge.sweep.selection import select
+from kws_edge.sweep.settings import read_sweep
 from kws_edge.sweep.tables import sweep_table
 
 SWEEP = """
@@ -79,6 +82,34 @@ def test_the_front_is_what_nothing_beats_in_every_respect():
 def test_halving_keeps_the_best_third():
     results = {name: result(name, accuracy, 1) for name, accuracy in zip("abcdefg", (1, 7, 3, 6, 2, 5, 4), strict=True)}
     assert survivors(results) == ["b", "d", "f"]
+
+
+def test_a_network_of_ones_own_is_priced_anew_when_its_file_is_edited(tmp_path, package):
+    package("tensorflow", "pip install 'kws-edge[train]'")
+    file = tmp_path / "mine.py"
+    (tmp_path / "sweep.toml").write_text(f"[[model]]\narch = '{file}:build'\n")
+    settings = read_sweep(tmp_path / "sweep.toml")
+
+    def reason():
+        (priced,) = select(settings, tmp_path)
+        return priced.dropped
+
+    assert "No such file" in reason()
+    file.write_text("def other(network):\n    return network.input\n")
+    assert "no function 'build'" in reason()
+    file.write_text("undefined\n")
+    assert "NameError" in reason()
+    kept = (tmp_path / "prices.json").stat().st_mtime_ns
+    assert "NameError" in reason() and (tmp_path / "prices.json").stat().st_mtime_ns == kept
+
+
+def test_a_damaged_bundle_is_named_and_not_the_last_line_of_its_log(tmp_path):
+    (tmp_path / "bundles" / "one").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "one.log").write_text('{\n  "int8_bytes": 3\n}\n')
+    told = []
+    (outcome,) = Runner(tmp_path, None, 1).run([Job("one", "", ())], told.append)
+    assert told == [outcome] and "bundle.toml is missing" in outcome.failure
 
 
 @pytest.fixture

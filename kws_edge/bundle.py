@@ -234,6 +234,8 @@ def read_bundle(path: Path) -> Bundle:
     """
     if not path.is_dir():
         raise BundleError(f"{path} is no bundle: {'not a folder' if path.exists() else 'it does not exist'}")
+    if not any((path / name).exists() for name in (MANIFEST, SPEC, INT8_MODEL)):
+        raise BundleError(f"{path} is no bundle: there is no {MANIFEST} in it")
     manifest = _read_manifest(path)
     files: dict[str, bytes] = {}
     for name in FILES:

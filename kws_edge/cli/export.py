@@ -59,6 +59,8 @@ def export(
 
 
 def _c_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    if path.is_file():
+        raise ExportError(f"{path}: --c-header takes a bundle; a .tflite file goes with --engine aot")
     from firmware_export.codegen.firmware_model import FirmwareModel
     from firmware_export.codegen.header import render_header
     from kws_edge.bundle import read_bundle
@@ -98,6 +100,7 @@ def _firmware(path: Path, engine: str | None, target: str | None) -> tuple[dict[
 def _network(path: Path, engine: str, target: str | None) -> tuple[dict[str, str], dict[str, Any]]:
     import hashlib
 
+    from firmware_export.codegen.operands import TFLM_INSTEAD
     from firmware_export.targets.generic.network import network_files
     from kws_edge.runtime.oracle import open_oracle
 
@@ -108,7 +111,12 @@ def _network(path: Path, engine: str, target: str | None) -> tuple[dict[str, str
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}") from error
     # the file is checked before an interpreter sees it
-    files = network_files(model, name=path.name, inference=lambda inputs: open_oracle(model).run(inputs))
+    try:
+        files = network_files(model, name=path.name, inference=lambda inputs: open_oracle(model).run(inputs))
+    except ExportError as error:
+        # --engine tflm takes bundles alone, so it is no way out for a file
+        way_out = "no other engine here takes a file without a bundle; TensorFlow Lite Micro itself may run it"
+        raise ExportError(str(error).replace(TFLM_INSTEAD, way_out)) from error
     return files, {
         "engine": engine,
         "target": "generic",

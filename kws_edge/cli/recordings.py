@@ -14,21 +14,26 @@ if TYPE_CHECKING:
 
 def corpus_of_bundle(bundle: Bundle, data: Path | None) -> Corpus:
     """Load `data`, else KWS_EDGE_DATA, else the demonstration corpus, with the settings that `bundle` was made with."""
-    return open_corpus(data, bundle.corpus, bundle.features)
+    return open_corpus(data, bundle.corpus, bundle.features, without="figures on them say nothing of people")
 
 
-def open_corpus(data: Path | None, settings: CorpusSettings, spec: FeatureSpec) -> Corpus:
-    """Load `data`, else KWS_EDGE_DATA, else the demonstration corpus, and print what the user ought to know of it."""
+def open_corpus(
+    data: Path | None,
+    settings: CorpusSettings,
+    spec: FeatureSpec,
+    *,
+    without: str = "such a model is a demonstration, real speech needs real recordings",
+) -> Corpus:
+    """Load `data`, else KWS_EDGE_DATA, else the demonstration corpus, and print what the user ought to know of it.
+
+    `without` is what there is to know of synthesized voices.
+    """
     from kws_edge.cli.progress import progress_bar
     from kws_edge.corpus import default_corpus, find_data, load_corpus
 
     folder = find_data(data)
     if folder is None:
-        print(
-            "no --data and no KWS_EDGE_DATA: using synthesized voices; such a model is a demonstration, "
-            "real speech needs real recordings",
-            file=sys.stderr,
-        )
+        print(f"no --data and no KWS_EDGE_DATA: using synthesized voices; {without}", file=sys.stderr)
         with progress_bar("synthesizing") as progress:
             folder = default_corpus(progress, words=settings.keywords)
     with progress_bar("reading recordings") as progress:

@@ -123,8 +123,9 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, kind: str) -> None:
         path.write_text("no bundle")
     elif kind == "other folder":
         path.mkdir()
-    with pytest.raises(BundleError, match="there"):
+    with pytest.raises(BundleError, match="there is no bundle") as caught:
         read_bundle(path)
+    assert "train again" not in str(caught.value), "nothing is lost, the name is wrong"
 
 
 def test_an_older_bundle_is_replaced_whole(tmp_path: Path, contents: BundleContents) -> None:

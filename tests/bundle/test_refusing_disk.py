@@ -58,11 +58,3 @@ def test_what_will_not_be_written_is_known_before_the_work(tmp_path: Path) -> No
         with pytest.raises(StorageError, match=r"file is no folder"):
             check(tmp_path / "file" / "below" / "it")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission_is_known_before_the_work(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    for check in (check_file_output, check_folder_output, check_place):
-        with pytest.raises(StorageError, match="may not be written to"):
-            check(tmp_path / "new")

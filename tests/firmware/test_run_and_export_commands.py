@@ -99,7 +99,14 @@ def test_wrong_requests_are_one_line(trained_bundle: Bundle, recording: Path, tm
             ("export", trained_bundle.path / "model_int8.tflite", "--engine", "tflm", "-o", tmp_path / "out"),
             "--engine aot",
         ),
-        (("export", trained_bundle.path / "model_float.tflite", "--engine", "aot", "-o", tmp_path / "out"), "float"),
+        (
+            ("export", trained_bundle.path / "model_float.tflite", "--engine", "aot", "-o", tmp_path / "out"),
+            "TensorFlow Lite Micro itself may run it",
+        ),
+        (
+            ("export", trained_bundle.path / "model_int8.tflite", "--c-header", "-o", tmp_path / "out"),
+            "a .tflite file goes with --engine aot",
+        ),
     ):
         done = kws_edge(*arguments)
         assert done.returncode == 2, (arguments, done.stdout, done.stderr)

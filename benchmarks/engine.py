@@ -33,6 +33,7 @@ from firmware_export.targets.qemu import build, run
 from firmware_export.trial.network import NetworkTrial, calls_by_operator, try_network
 from kws_edge.errors import FirmwareError, KwsEdgeError
 from kws_edge.spec import FeatureSpec, ModelSettings
+from kws_edge.verification.layers import weight_bytes
 
 PEER_CORE = "cortex-m4"
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
@@ -79,14 +80,7 @@ def on_cmsis_nn(
 
 def parameter_bytes(network: ir.Network) -> int:
     """Weights and biases as the .tflite file holds them."""
-    tensors = [
-        tensor
-        for operator in network.operators
-        if isinstance(operator, ir.Conv2D | ir.DepthwiseConv2D | ir.FullyConnected)
-        for tensor in (operator.weights, operator.bias)
-        if tensor is not None
-    ]
-    return sum(tensor.elements * (1 if tensor.dtype == "int8" else 4) for tensor in tensors)
+    return sum(weight_bytes(operator) for operator in network.operators)
 
 
 def print_engines(network: CompiledNetwork, ours: NetworkTrial, with_cmsis_nn: int, tflm: list[TflmCost]) -> None:

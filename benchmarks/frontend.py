@@ -265,7 +265,7 @@ def measure(parts: tuple[str, ...] | list[str], data: Path) -> dict[str, object]
         print(f"\nInteger features against quantized float features, testing list\n{table(shares)}")
     if "host" in parts:
         tell("timing the host")
-        figures["host"] = microseconds = host(clips[:: len(clips) // HOST_CLIPS][:HOST_CLIPS])
+        figures["host"] = microseconds = host(clips[:: max(1, len(clips) // HOST_CLIPS)][:HOST_CLIPS])
         baseline = microseconds.get("python_speech_features", float("nan"))
         lines = [(name, us, baseline / us) for name, us in microseconds.items()]
         headers = ("one core", "µs of CPU a clip", "times python_speech_features")

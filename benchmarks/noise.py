@@ -19,8 +19,8 @@ from tabulate import tabulate
 
 from kws_edge.bundle import Bundle, read_bundle
 from kws_edge.corpus import Corpus, NoiseBank, augment, find_data, load_corpus
-from kws_edge.corpus.layouts import BACKGROUND_FOLDERS
-from kws_edge.corpus.noise import COLOURS, coloured_noise
+from kws_edge.corpus.layouts import scan
+from kws_edge.corpus.noise import COLOURS, SYNTHETIC_RMS, coloured_noise
 from kws_edge.files import write_file
 from kws_edge.frontend import features
 from kws_edge.spec import SILENCE, AugmentationSettings
@@ -28,7 +28,6 @@ from kws_edge.verification.interpreters import candidates
 
 SEED = 0
 COLOUR_SECONDS = 60
-COLOUR_RMS = 3277.0
 
 
 def noises(corpus: Corpus) -> dict[str, NoiseBank]:
@@ -36,15 +35,14 @@ def noises(corpus: Corpus) -> dict[str, NoiseBank]:
     bank = corpus.noise("test")
     ends = np.cumsum(bank.lengths)
     parts = np.split(bank.samples, ends[:-1])
-    folder = next((corpus.folder / name for name in BACKGROUND_FOLDERS if (corpus.folder / name).is_dir()), None)
-    names = sorted(path.stem for path in folder.iterdir()) if folder else []
+    names = [Path(file.name).stem for file in scan(corpus.folder).background]
     if len(names) != len(parts):  # short recordings were joined
         names = [f"background {number}" for number in range(len(parts))]
     named = {name: NoiseBank.of([part]) for name, part in zip(names, parts, strict=True)}
     rng = np.random.default_rng(SEED)
     for colour in COLOURS:
         samples = coloured_noise(colour, COLOUR_SECONDS * corpus.sample_rate_hz, corpus.sample_rate_hz, rng)
-        named[f"{colour} (synthetic)"] = NoiseBank.of([np.rint(samples * COLOUR_RMS).astype(np.int16)])
+        named[f"{colour} (synthetic)"] = NoiseBank.of([np.rint(samples * SYNTHETIC_RMS).astype(np.int16)])
     return named
 
 

@@ -55,7 +55,7 @@ PEER = Path(__file__).parent / "peers" / "tfmot_qat.py"
 PEER_PACKAGES = ("tf_keras==2.21.0", "tensorflow-model-optimization==0.8.1", "dm-tree", "six")
 # rows that TensorFlow's converter calibrates on
 CALIBRATION_CLIPS = 500
-# what the peer's training takes over as it is
+# what the peer's training takes over as it is, and what it is told of a convolution
 SHARED_SETTINGS = ("weight_decay", "label_smoothing", "weight_average", "seed")
 CONVOLUTION_FIELDS = ("filters", "kernel", "strides", "padding", "batch_norm", "relu")
 
@@ -200,10 +200,7 @@ class Comparison:
             "zero_point": self.spec.zero_point,
             "steps": self.feed.steps,
             "learning_rate": self.settings.qat_learning_rate,
-            **{
-                name: getattr(self.settings, name)
-                for name in ("weight_decay", "label_smoothing", "weight_average", "seed")
-            },
+            **{name: getattr(self.settings, name) for name in SHARED_SETTINGS},
         }
         (folder / "request.json").write_text(json.dumps(request))
         environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
@@ -229,10 +226,7 @@ def layers_of(model: Any) -> list[dict[str, Any]]:
                 {
                     "name": layer.name,
                     "kind": "depthwise" if layer.depthwise else "convolution",
-                    **{
-                        key: getattr(layer, key)
-                        for key in ("filters", "kernel", "strides", "padding", "batch_norm", "relu")
-                    },
+                    **{key: getattr(layer, key) for key in CONVOLUTION_FIELDS},
                 }
             )
         elif isinstance(layer, Pool) and layer.kind == "average":

@@ -54,5 +54,9 @@ def sources_of(package: Package) -> Path:
         with tarfile.open(archives[0]) as archive:
             archive.extractall(name, filter="data")
         (unpacked,) = (path for path in Path(name).iterdir() if path.is_dir())
-        unpacked.rename(folder)
+        try:
+            unpacked.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first, with the same files
+                raise
     return folder

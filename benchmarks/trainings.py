@@ -16,7 +16,8 @@ The TOML file holds the tables of `kws-edge train --config` under [base], and va
 
 Bundles are kept in --work, named after file, variant and seed; teachers are trained first. A run that was interrupted
 goes on where it was, and trainings that are done are not repeated. Validation accuracy is what variants are chosen by;
---test adds the testing list, which is for the end.
+--test adds the testing list, which is for the end; --measured FILE then keeps what presets reached, as
+`kws-edge models` reads it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ from kws_edge.errors import KwsEdgeError, SettingsError
 from kws_edge.files import write_file
 from kws_edge.frontend import features
 from kws_edge.runtime import open_interpreter
-from kws_edge.settings import read_toml
+from kws_edge.settings import read_toml, to_mapping, to_toml
+from kws_edge.sweep.catalogue import Measurement, catalogue, read_measurements
 from kws_edge.sweep.price import price_of
 from kws_edge.training.request import work_folder
 from kws_edge.verification.device import measure_device
@@ -181,6 +183,38 @@ def row(variant: Variant, bundles: list[Bundle], data: Path, *, test: bool, inst
     return line
 
 
+def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measurement | None:
+    """A row with figures of the testing list as `kws-edge models` reads it; None for a network without a preset."""
+    if variant.preset is None or "test_int8" not in line:
+        return None
+    (entry,) = (each for each in catalogue() if each.price.preset == variant.preset)
+    int8 = np.array(line["test_int8"]) / 100
+    clips, training = bundle.metrics["clips"], bundle.training
+    khz = bundle.features.sample_rate_hz / 1000
+    return Measurement(
+        preset=variant.preset,
+        features={**entry.price.features, **variant.settings.get("features", {})},
+        data=f"Speech Commands V2-12, {sum(clips.values()):,} clips at {khz:g} kHz, testing list of {clips['test']:,}",
+        float_accuracy=round(line["test_float_mean"] / 100, 4),
+        int8_accuracy=round(float(int8.mean()), 4),
+        int8_deviation=round(float(int8.std(ddof=1)), 4) if len(int8) > 1 else None,
+        seeds=len(int8),
+        training_minutes=line["training_minutes"],
+        instructions_m4=line.get("instructions_per_inference"),
+        note=f"{variant.source.name}: {variant.name}; {training.epochs} + {training.qat_epochs} epochs",
+    )
+
+
+def write_measured(path: Path, new: list[Measurement]) -> None:
+    """Put `new` into the file at `path`, in place of older ones with the same note; what stands above them stays."""
+    notes = {each.note for each in new}
+    kept = [each for each in read_measurements(path) if each.note not in notes] if path.exists() else []
+    text = path.read_text() if path.exists() else ""
+    header, _, _ = text.partition("\n[[measured]]")
+    entries = sorted((*kept, *new), key=lambda each: each.preset)
+    write_file(path, to_toml(header=f"{header.rstrip()}\n\n", measured=[to_mapping(each) for each in entries]).encode())
+
+
 def main() -> None:
     """Train what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,13 +227,14 @@ def main() -> None:
     parser.add_argument("--test", action="store_true", help="accuracy on the testing list too")
     parser.add_argument("--instructions", action="store_true", help="RAM and instructions on an emulated Cortex-M4")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--measured", type=Path, help="file to keep what presets reached in; wants --test")
     given = parser.parse_args()
     data = find_data(given.data)
     if data is None:
         sys.exit("give --data or set KWS_EDGE_DATA")
     seeds = tuple(given.seeds)
     try:
-        lines = []
+        lines, reached = [], []
         for variant in read_variants(given.variants, seeds):
             if given.only and variant.name not in given.only:
                 continue
@@ -208,11 +243,14 @@ def main() -> None:
             if bundles:
                 lines.append(row(variant, bundles, data, test=given.test, instructions=given.instructions))
                 print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
+                reached.append(measurement(variant, lines[-1], bundles[0]))
     except KwsEdgeError as error:
         sys.exit(str(error))
     print(tabulate([{k: v for k, v in line.items() if not isinstance(v, list)} for line in lines], headers="keys"))
     if given.json:
         write_file(given.json, json.dumps(lines, indent=2).encode())
+    if given.measured:
+        write_measured(given.measured, [each for each in reached if each is not None])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 
 FEATURES: dict[str, Any] = {"mel_bands": 40, "coefficients": 28}
-# networks in time alone: a 1x1 convolution of all columns, then blocks of one width at full time resolution
+# networks in time alone: a convolution of all columns, then blocks over frames, of which M and L halve the number for
+# wider ones
 _IN_TIME: dict[str, Any] = {
     "columns_as_channels": True,
     "stem_kernel": [1, 1],
@@ -36,15 +37,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ds_resnet-M": {
         **_IN_TIME,
         "stem_width": 64,
-        "widths": [64] * 6,
-        "kernels": [[5, 1], [7, 1], [9, 1], [9, 1], [11, 1], [13, 1]],
+        "widths": [64] * 3 + [96] * 3,
+        "strides": [[1, 1]] * 3 + [[2, 1]] + [[1, 1]] * 2,
+        "kernels": [[5, 1], [7, 1]] + [[9, 1]] * 4,
     },
     "ds_resnet-L": {
         **_IN_TIME,
         "stem_width": 96,
         "stem_kernel": [3, 1],
-        "widths": [96] * 6,
-        "kernels": [[9, 1], [9, 1], [11, 1], [13, 1], [15, 1], [17, 1]],
+        "widths": [96] * 3 + [144] * 4,
+        "strides": [[1, 1]] * 3 + [[2, 1]] + [[1, 1]] * 3,
+        "kernels": [[9, 1]] * 2 + [[11, 1]] * 5,
     },
     "ds_resnet-2d": {},
 }

@@ -16,6 +16,7 @@ CORE = Path(__file__).parents[1] / "core"
 
 # hand-written files that a firmware compiles or includes, unchanged; kws_frontend_config.h is generated instead
 FRONTEND_CORE_FILES = (
+    "kws_complex.h",
     "kws_fixed_point.h",
     "kws_frontend.c",
     "kws_frontend.h",

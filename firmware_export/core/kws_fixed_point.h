@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kws_frontend_config.h"
+#include "kws_complex.h"
 
 /* The DSP instructions of Armv7E-M and Armv8-M; in A32 code, as on older Raspberry Pis, LDRD wants paired registers. */
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && !defined(KWS_FRONTEND_NO_DSP)
@@ -25,14 +25,6 @@
 #else
 #define KWS_ALWAYS_INLINE
 #endif
-
-typedef struct {
-  int32_t re;
-  int32_t im;
-} kws_complex;
-
-/* a constant complex number, Q31; a type of its own since the host transforms several frames at once */
-typedef kws_complex kws_rotation;
 
 /* Two neighbouring int16, the first in the lower half. `pair` need not be aligned; a system that traps unaligned loads
  * (CCR.UNALIGN_TRP) compiles everything with -mno-unaligned-access, and this too is then made of aligned ones. */

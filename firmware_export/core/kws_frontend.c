@@ -1,5 +1,6 @@
 #include "kws_frontend.h"
 
+#include "kws_fixed_point.h"
 #include "kws_memory.h"
 
 #if KWS_FRONTEND_WITH_MFCC || KWS_FRONTEND_WITH_LOG_SPECTROGRAM

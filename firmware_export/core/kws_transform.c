@@ -1,5 +1,8 @@
 #include "kws_transform.h"
 
+#include "kws_fixed_point.h"
+#include "kws_frontend_config.h"
+
 /* In firmware the plan is one, and known here; loops then have constant bounds and addresses constant offsets. */
 #if KWS_FRONTEND_FIXED_PLAN
 #define PLAN_POINTS(tables) (KWS_FRONTEND_TRANSFORM_LENGTH / 2u)

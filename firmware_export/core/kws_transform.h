@@ -2,7 +2,9 @@
 #ifndef KWS_TRANSFORM_H
 #define KWS_TRANSFORM_H
 
-#include "kws_fixed_point.h"
+#include <stdint.h>
+
+#include "kws_complex.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,5 +1,6 @@
 /* Features of whole batches on the host: the firmware's C, and where the processor has AVX2 its transform compiled a
  * second time with eight frames in place of one number. Both give the same bits; the tests hold them to it. */
+#include "kws_fixed_point.h"
 #include "kws_frontend.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(KWS_BATCH_WITHOUT_LANES)

@@ -81,6 +81,27 @@ def test_every_header_is_cplusplus_too(
         subprocess.run([*command, "-o", str(tmp_path / "object.o")], check=True)
 
 
+STRICT_CPLUSPLUS = ("-Wold-style-cast", "-Wuseless-cast", "-Wcast-qual", "-Wcast-align=strict", "-Wredundant-decls")
+
+
+def test_what_an_application_includes_is_declarations_alone(
+    folder: Path, tool: Callable[[str, str], str], tmp_path: Path
+) -> None:
+    compiler = tool("g++", f"{APT_GET} g++")
+    cross = tool("arm-none-eabi-gcc", f"{APT_GET} gcc-arm-none-eabi libnewlib-arm-none-eabi")
+    header = next(name for name in ("kws_selftest.h", "kws_network_selftest.h") if (folder / "src" / name).exists())
+    source = tmp_path / "application.cpp"
+    source.write_text(f'#include "{header}"\n')
+    command = [compiler, "-std=c++17", *WARNINGS, *STRICT_CPLUSPLUS, f"-I{folder / 'src'}", "-fsyntax-only"]
+    subprocess.run([*command, str(source)], check=True)
+    # neither the kernels' inline functions nor the C library's
+    command = [cross, "-mcpu=cortex-m4", "-mthumb", "-x", "c", f"-I{folder / 'src'}", "-M", str(source)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    included = {Path(name).name for name in listed.replace("\\\n", " ").split()[2:]}
+    assert header in included
+    assert not included & {"arm_acle.h", "string.h", "kws_fixed_point.h", "kws_simd.h", "kws_memory.h"}
+
+
 def test_cppcheck_has_nothing_to_say(folder: Path, tool: Callable[[str, str], str]) -> None:
     command = [tool("cppcheck", f"{APT_GET} cppcheck"), "--std=c99", "--quiet", "--error-exitcode=1"]
     command += ["--enable=warning,style,performance,portability", f"-I{folder / 'src'}"]

@@ -68,6 +68,8 @@ def calibrate(
     if output is not None:
         check_bundle_output(output)
     wanted = Target(false_accepts_per_hour=target, false_reject_rate=miss_rate, per_keyword=per_keyword)
+    # again on the stream as it was made; here before an hour of it is
+    wanted.check_hours(hours)
     source = read_bundle(bundle)
     check_place(output or bundle)
     corpus = corpus_of_bundle(source, data)

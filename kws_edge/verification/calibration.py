@@ -46,6 +46,14 @@ class Target:
         if not 0 < self.false_reject_rate <= 1:
             raise SettingsError(f"false reject rate = {self.false_reject_rate}; use above 0 to 1")
 
+    def check_hours(self, hours: float) -> None:
+        """Raise SettingsError if so many hours of stream are too few to tell the false accepts allowed from none."""
+        if 0 < self.false_accepts_per_hour * hours < 1:
+            raise SettingsError(
+                f"{hours:g} h cannot tell {self.false_accepts_per_hour:g} false accepts an hour from none; "
+                f"make the stream {1 / self.false_accepts_per_hour:g} hours or longer"
+            )
+
     def met_by(self, point: OperatingPoint) -> bool:
         """Whether a point reaches the target."""
         rate = point.outcome.false_reject_rate
@@ -84,11 +92,7 @@ def calibrate(
     if not any(truth.labels[word.label] not in (SILENCE, UNKNOWN) for word in truth.words):
         raise SettingsError("the stream holds no keywords, so misses cannot be counted")
     for target in targets:
-        if 0 < target.false_accepts_per_hour * truth.hours < 1:
-            raise SettingsError(
-                f"{truth.hours:g} h cannot tell {target.false_accepts_per_hour:g} false accepts an hour from none; "
-                f"make the stream {1 / target.false_accepts_per_hour:g} hours or longer"
-            )
+        target.check_hours(truth.hours)
     shapes = [
         dataclasses.replace(
             base, smoothing_window=window, minimum_count=count, refractory_ms=REFRACTORY_MS[0], thresholds={}

@@ -1,4 +1,4 @@
-"""An output that cannot be written is told of before anything is read, not after the minutes or hours of work."""
+"""An output or a target that cannot be is told of before anything is read, not after the minutes or hours of work."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def test_a_folder_of_something_else_is_not_taken_for_the_output(arguments: tuple
 def test_nothing_can_lie_below_a_file(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("not to be replaced")
     _is_refused(*arguments, tmp_path / "mine.txt" / "below")
+
+
+def test_a_rate_that_the_hours_cannot_show_is_refused_before_they_are_heard() -> None:
+    command = [sys.executable, "-m", "kws_edge", "calibrate", "gone", "--false-accepts-per-hour", "0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "4 h cannot tell 0.1 false accepts an hour from none; make the stream 10 hours" in done.stderr
 
 
 def _is_refused(*arguments: str | Path) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import json
 import os
 import subprocess
@@ -98,8 +97,7 @@ class Comparison:
     def __init__(self, bundle: Bundle, corpus: Corpus, epochs: int | None) -> None:
         self.bundle, self.spec = bundle, bundle.features
         self.settings = dataclasses.replace(bundle.training, mixup=0.0, qat_epochs=epochs or bundle.training.qat_epochs)
-        with np.load(io.BytesIO(bundle.weights)) as archive:
-            self.weights = {key[6:]: archive[key] for key in archive.files if key.startswith("float/")}
+        self.weights = bundle.variables("float")
         self.rows = {name: features(np.asarray(corpus.split(name).clips), self.spec) for name in ("validation", "test")}
         self.labels = {name: corpus.split(name).labels for name in ("validation", "test")}
         training = corpus.split("train")

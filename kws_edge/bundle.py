@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import platform
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+import numpy as np
 
 from kws_edge import __version__
 from kws_edge.errors import BundleError, SettingsError
@@ -93,7 +96,7 @@ class BundleContents:
     provenance: Provenance
     int8_model: bytes
     float_model: bytes
-    # Keras weights as one .npz, opaque here
+    # Keras variables as one .npz, each named phase/path
     weights: bytes
     # whatever training measured, plain JSON types
     metrics: Mapping[str, Any]
@@ -140,6 +143,12 @@ class Bundle:
     def weights(self) -> bytes:
         """The Keras weights, as one .npz file."""
         return self.files[WEIGHTS]
+
+    def variables(self, phase: Literal["float", "quantized"]) -> dict[str, np.ndarray[Any, Any]]:
+        """The Keras variables of one phase of training, by their paths in the network."""
+        prefix = f"{phase}/"
+        with np.load(io.BytesIO(self.weights)) as archive:
+            return {key.removeprefix(prefix): archive[key] for key in archive.files if key.startswith(prefix)}
 
     def sha256(self, name: str) -> str:
         """Hash of one of the bundle's files, such as `INT8_MODEL`."""

@@ -56,8 +56,8 @@ def bench(
         raise SettingsError("name a BUNDLE to measure, or two files with --compare")
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.progress import progress_bar
+    from kws_edge.cores import usable_cores
     from kws_edge.files import check_folder_output, write_file
-    from kws_edge.frontend.native import usable_cores
     from kws_edge.reports.bench import bench_html, bench_markdown
     from kws_edge.verification.bench import run_bench
 

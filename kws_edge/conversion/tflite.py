@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -14,6 +12,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from kws_edge.errors import ConversionError
+from kws_edge.native_notices import without_native_notices
 from kws_edge.spec import FeatureSpec
 
 # ops that both TensorFlow Lite Micro and the ahead-of-time engine have in int8; TFLM alone has more
@@ -42,21 +41,6 @@ TFLM_OPS = frozenset(
 REPRESENTATIVE_ROWS = 16  # the converter demands a data set even though every range is already in the graph
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The converter prints to the process's own streams, past Python's logging."""
-    saved = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
-
-
 def _converter(model: keras.Model) -> Any:
     shape = [1, *model.inputs[0].shape[1:]]
     function = tf.function(lambda x: model(x, training=False))
@@ -65,7 +49,8 @@ def _converter(model: keras.Model) -> Any:
 
 
 def _run(converter: Any) -> bytes:
-    with _quiet():
+    # the converter prints to the process's own streams, past Python's logging
+    with without_native_notices(), contextlib.redirect_stdout(io.StringIO()):
         try:
             return bytes(converter.convert())
         except Exception as error:  # the converter raises many kinds; all mean the same to the user

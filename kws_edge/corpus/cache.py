@@ -30,6 +30,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from kws_edge.cores import usable_cores
 from kws_edge.corpus.audio import LONGEST_BACKGROUND_S, LONGEST_CLIP_S, Samples, decode, fit_to_clip
 from kws_edge.corpus.layouts import FoundFile, Layout
 from kws_edge.errors import CorpusError, StorageError
@@ -43,6 +44,8 @@ DECODING_VERSION = 1
 _STORED = np.dtype("<i2")
 _SETTLED_NS = 2_000_000_000
 _HASH_BLOCK_BYTES = 1 << 20
+# more only wait for the disk
+_MOST_WORKERS = 8
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +139,7 @@ def _content_key(layout: Layout, root: Path) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     key = hashlib.sha256()
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(min(_MOST_WORKERS, usable_cores())) as pool:
         for file, digest in zip(files, pool.map(lambda f: _file_digest(layout.folder / f.name), files), strict=True):
             key.update(f"{file.name}\0{digest}\n".encode("utf-8", "surrogateescape"))
     content_key = key.hexdigest()
@@ -160,10 +163,6 @@ def _file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _workers() -> int:
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
 @dataclass(frozen=True)
 class _Outcome:
     file: FoundFile
@@ -183,7 +182,7 @@ def _decode_all(
         except CorpusError as error:
             return _Outcome(file, None, str(error).removeprefix(f"{path}: "))
 
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(min(_MOST_WORKERS, usable_cores())) as pool:
         for start in range(0, len(files), 256):
             yield from pool.map(one, files[start : start + 256])
 

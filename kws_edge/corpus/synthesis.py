@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kws_edge.cores import usable_cores
 from kws_edge.corpus.audio import wav_bytes
 from kws_edge.corpus.cache import Progress, user_cache_dir
 from kws_edge.corpus.espeak import ACCENTS, Job, Utterance, library_version, variants
@@ -202,7 +203,7 @@ def _speak_all(partial: Path, folder: Path, utterances: Sequence[Utterance], pro
     starts = range(0, len(utterances), _JOB_CLIPS)
     jobs = [Job(str(partial), _SAMPLE_RATE_HZ, _CLIP_S, tuple(utterances[at : at + _JOB_CLIPS])) for at in starts]
     done = 0
-    with ThreadPoolExecutor(max_workers=max(1, min(8, os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         running = {pool.submit(speak_in_process, job, folder): job for job in jobs}
         try:
             for finished in as_completed(running):

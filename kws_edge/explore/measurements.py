@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from kws_edge.cores import usable_cores
 from kws_edge.corpus.audio import Samples, decode
 from kws_edge.errors import CorpusError
 from kws_edge.explore.stored import Arrays, read_arrays, stored_path, write_arrays
@@ -93,8 +93,7 @@ def measure(
     rates = Counter(soundfile.info(folder / name).samplerate for name in names[:: max(1, len(names) // 200)])
     usual_hz = rates.most_common(1)[0][0]
     rows: list[_Row] = []
-    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         for start in range(0, len(names), 256):
             block = [folder / name for name in names[start : start + 256]]
             rows += pool.map(lambda path: _measure_one(path, sample_rate_hz / 2, usual_hz / 2), block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kws_edge.cores import usable_cores
 from kws_edge.errors import DependencyError, SettingsError
 from kws_edge.frontend import mfcc_fixed
 from kws_edge.frontend.framing import Clips, Progress, checked_clips, frame_count
@@ -34,11 +34,6 @@ CLIPS_PER_THREAD = 16
 def is_compiled() -> bool:
     """Whether the C front end was compiled when the package was installed."""
     return _native is not None
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_lanes() -> bool:

@@ -6,7 +6,6 @@ Importing this package does not import TensorFlow; calling anything in it does.
 from __future__ import annotations
 
 import importlib
-import io
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -107,7 +106,5 @@ def keras_interpreter(bundle: Bundle, *, quantized: bool) -> KerasInterpreter:
         form,
         learned_ranges=bundle.training.learned_ranges,
     )
-    with np.load(io.BytesIO(bundle.weights)) as archive:
-        prefix = f"{form}/"
-        load_weights(model, {key[len(prefix) :]: archive[key] for key in archive.files if key.startswith(prefix)})
+    load_weights(model, bundle.variables(form))
     return KerasInterpreter("keras_qat" if quantized else "keras_float", model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, Literal
 
 import numpy as np
@@ -31,9 +30,7 @@ def keras_activations(
 
     learned = bundle.training.learned_ranges
     model = build_model(bundle.model, bundle.features, len(bundle.labels), form, learned_ranges=learned)
-    with np.load(io.BytesIO(bundle.weights)) as archive:
-        prefix = f"{weights}/"
-        load_weights(model, {key[len(prefix) :]: archive[key] for key in archive.files if key.startswith(prefix)})
+    load_weights(model, bundle.variables(weights))
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     taps = keras.Model(model.inputs[0], [layer.output for layer in layers])
     outputs = taps(features[..., np.newaxis], training=False)

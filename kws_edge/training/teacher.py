@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kws_edge.bundle import Bundle, read_bundle
@@ -71,10 +68,6 @@ def _suitable(bundle: Bundle, corpus: Corpus) -> Bundle:
 
 def _float_model(bundle: Bundle) -> keras.Model:
     model = build_model(bundle.model, bundle.features, len(bundle.labels), "float")
-    with np.load(io.BytesIO(bundle.weights)) as archive:
-        weights: dict[str, Any] = {
-            key.removeprefix("float/"): archive[key] for key in archive.files if key.startswith("float/")
-        }
-    load_weights(model, weights)
+    load_weights(model, bundle.variables("float"))
     model.trainable = False
     return model

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from kws_edge.bundle import Bundle
 from kws_edge.runtime.operators import operators
 
 # float32's rounding in TensorFlow and in the converter; a step that is really another differs by far more
 _TOLERANCE = 1e-4
-_PREFIX = "quantized/"
 _LOW, _HIGH = "/range/minimum", "/range/maximum"
 
 
@@ -44,7 +40,7 @@ def compare_grids(bundle: Bundle) -> tuple[tuple[str, ...], tuple[GridDeparture,
     2018, arXiv:1712.05877, section 3). Layers without a range of their own, such as a pool, keep that of their input
     and are not looked at. Needs no TensorFlow.
     """
-    ranges = _ranges(bundle.weights)
+    ranges = _ranges(bundle)
     compared, departures = [], []
     for info in operators(bundle.int8_model):
         span = ranges.get(info.name)
@@ -60,11 +56,8 @@ def compare_grids(bundle: Bundle) -> tuple[tuple[str, ...], tuple[GridDeparture,
     return tuple(compared), tuple(departures)
 
 
-def _ranges(weights: bytes) -> dict[str, tuple[float, float]]:
-    with np.load(io.BytesIO(weights)) as archive:
-        keys = [key for key in archive.files if key.startswith(_PREFIX) and key.endswith(_HIGH)]
-        names = [key[len(_PREFIX) : -len(_HIGH)] for key in keys]
-        return {
-            name: (float(archive[f"{_PREFIX}{name}{_LOW}"]), float(archive[f"{_PREFIX}{name}{_HIGH}"]))
-            for name in names
-        }
+def _ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
+    """Layer to the ends of the range that its output was trained with."""
+    trained = bundle.variables("quantized")
+    names = [path.removesuffix(_HIGH) for path in trained if path.endswith(_HIGH)]
+    return {name: (float(trained[name + _LOW]), float(trained[name + _HIGH])) for name in names}

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.frontend.native import usable_cores
+from kws_edge.cores import usable_cores
 
 # versions of these change what is measured
 _PACKAGES = ("kws-edge", "numpy", "ai-edge-litert", "tflite-runtime", "tflite-micro", "soundfile", "soxr", "cffi")

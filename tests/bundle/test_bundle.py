@@ -6,6 +6,7 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kws_edge.bundle import FILES, MANIFEST, BundleContents, Provenance, read_bundle, write_bundle, write_calibrated
@@ -18,6 +19,7 @@ from kws_edge.spec import (
     ModelSettings,
     TrainingSettings,
 )
+from kws_edge.training.state import pack_weights
 
 
 @pytest.fixture
@@ -49,6 +51,16 @@ def test_a_bundle_is_read_back_as_it_was_written(tmp_path: Path, contents: Bundl
     assert bundle.metrics == contents.metrics
     assert bundle.labels == ("läuft", "halt", "silence", "unknown")
     assert bundle.features.sha256() == contents.features.sha256()
+
+
+def test_the_variables_of_a_phase_come_back_by_their_paths(tmp_path: Path, contents: BundleContents) -> None:
+    given = {"float": {"a/kernel": np.arange(6.0).reshape(2, 3)}, "quantized": {"a/range/maximum": np.float32(2.5)}}
+    bundle = write_bundle(tmp_path / "b", dataclasses.replace(contents, weights=pack_weights(**given)))
+    for phase, variables in given.items():
+        found = bundle.variables(phase)
+        assert found.keys() == variables.keys()
+        for path, value in variables.items():
+            np.testing.assert_array_equal(found[path], value)
 
 
 def test_the_same_contents_make_the_same_bytes(tmp_path: Path, contents: BundleContents) -> None:

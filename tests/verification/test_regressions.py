@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import subprocess
 import sys
@@ -100,9 +99,7 @@ def test_a_dropped_fake_quantization_is_named(trained_bundle: Bundle, rows: np.n
 
     assert check_grids(trained_bundle).passed
     model = build_model(trained_bundle.model, trained_bundle.features, len(trained_bundle.labels), "int8_export")
-    with np.load(io.BytesIO(trained_bundle.weights)) as archive:
-        prefix = "quantized/"
-        load_weights(model, {key[len(prefix) :]: archive[key] for key in archive.files if key.startswith(prefix)})
+    load_weights(model, trained_bundle.variables("quantized"))
     model.get_layer("depthwise_2").range.form = "float_export"
     check = check_grids(with_model(trained_bundle, convert_int8(model, rows, trained_bundle.features)))
     assert check.passed is False
@@ -220,8 +217,7 @@ def with_half_the_range(bundle: Bundle, layer: str) -> bytes:
     from kws_edge.models.network import load_weights
 
     model = build_model(bundle.model, bundle.features, len(bundle.labels), "int8_export")
-    with np.load(io.BytesIO(bundle.weights)) as archive:
-        weights = {key[10:]: archive[key] for key in archive.files if key.startswith("quantized/")}
+    weights = bundle.variables("quantized")
     weights[f"{layer}/range/maximum"] = weights[f"{layer}/range/maximum"] / 4
     load_weights(model, weights)
     return convert_int8(model, np.zeros((4, *bundle.features.shape), np.int8), bundle.features)

@@ -3,10 +3,13 @@
 #include "kws_memory.h"
 
 kws_status kws_spotter_init(kws_spotter *spotter, void *arena, size_t arena_bytes) {
-  if (spotter == NULL || arena == NULL) {
+  if (spotter == NULL) {
     return KWS_ERROR_NULL;
   }
   kws_fill_bytes(spotter, sizeof *spotter, 0);
+  if (arena == NULL) {
+    return KWS_ERROR_NULL;
+  }
   if (arena_bytes < KWS_SPOTTER_ARENA_BYTES) {
     return KWS_ERROR_ARENA_BYTES;
   }

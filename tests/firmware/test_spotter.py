@@ -86,6 +86,9 @@ int main(void) {
   EXPECT(KWS_INFERRED, kws_spotter_push(&spotter, silence, KWS_FEATURES_CLIP_SAMPLES, &taken, &detection));
   EXPECT(KWS_ERROR_NULL, kws_engine_init(NULL));
   EXPECT(KWS_ERROR_NULL, kws_engine_run(NULL, spotter.logits, spotter.arena));
+  EXPECT(KWS_ERROR_NULL, kws_spotter_init(&spotter, NULL, sizeof arena));
+  EXPECT(KWS_ERROR_NOT_READY, kws_spotter_push(&spotter, silence, 1, &taken, &detection));
+  EXPECT(KWS_OK, kws_spotter_init(&spotter, arena, sizeof arena));
   EXPECT(KWS_ERROR_ARENA_BYTES, kws_spotter_init(&spotter, arena, 0));
   EXPECT(KWS_ERROR_NOT_READY, kws_spotter_push(&spotter, silence, 1, &taken, &detection));
   return failed;

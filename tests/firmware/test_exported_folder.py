@@ -151,7 +151,7 @@ def test_cmake_builds_it_and_the_example_runs(folder: Path, tool: Callable[[str,
         done = subprocess.run([tmp_path / "kws_example"], input=audio, capture_output=True, check=True)
         verdict, *detected = done.stdout.decode().splitlines()
         assert detected, "nothing was detected: the example is not shown to work"
-        assert all(re.fullmatch(r"\d+ ms: (left|right) \(\d+ %\)", line) for line in detected)
+        assert all(re.fullmatch(r"\d\.\d{3} s: (left|right) \(\d+ %\)", line) for line in detected)
     else:
         inputs = bytes(range(256)) * 8
         done = subprocess.run(

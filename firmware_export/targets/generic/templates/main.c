@@ -29,7 +29,10 @@ int main(void) {
       kws_detection detection;
       status = kws_spotter_push(&spotter, samples, count, &taken, &detection);
       if (status == KWS_DETECTED) {
-        printf("%lu ms: %s (%u %%)\n", (unsigned long)(detection.end_sample * 1000u / KWS_SPOTTER_SAMPLE_RATE_HZ),
+        /* whole seconds: a long of 32 bits would count milliseconds for 49 days only */
+        const unsigned long seconds = (unsigned long)(detection.end_sample / KWS_SPOTTER_SAMPLE_RATE_HZ);
+        const unsigned rest = (unsigned)(detection.end_sample % KWS_SPOTTER_SAMPLE_RATE_HZ);
+        printf("%lu.%03u s: %s (%u %%)\n", seconds, rest * 1000u / KWS_SPOTTER_SAMPLE_RATE_HZ,
                kws_config_labels[detection.label], (unsigned)(detection.score * 100u / 32768u));
       }
       samples += taken;

@@ -100,7 +100,7 @@ def _recordings(bundle: Bundle, data: Path | None, clips: int | None) -> Labelle
 
 
 def _compare(first: Path, second: Path, *, bundle: Path | None, as_json: bool) -> None:
-    from kws_edge.reports.bench import comparison_markdown
+    from kws_edge.reports.bench_comparison import comparison_markdown
     from kws_edge.verification.bench_comparison import compare
 
     if bundle is not None:

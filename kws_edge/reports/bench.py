@@ -1,4 +1,4 @@
-"""A bench for people: Markdown, a page with plots, and two benches side by side."""
+"""A bench for people: Markdown, and a page with plots."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from tabulate import tabulate
 from kws_edge.reports.page import Lines, Plot, Plots, Section, Table, Text, Tile, render_page
 from kws_edge.reports.svg import Bar, bar_plot
 from kws_edge.verification.bench import Bench, EngineResult
-from kws_edge.verification.bench_comparison import Comparison
 from kws_edge.verification.bench_findings import failures, findings
 from kws_edge.verification.machine import Conditions
 
-_MEBI = 1 << 20
+MEBI = 1 << 20
 _HEADS = (
     "engine",
     "inference ms p50",
@@ -34,14 +33,14 @@ def bench_markdown(bench: Bench) -> str:
     parts = [
         f"# {bench.bundle.path.name} on {machine_name(bench)}",
         "\n".join(f"- {finding}" for finding in findings(bench)),
-        tabulate(machine_rows(bench), headers=["machine", ""], tablefmt="github", disable_numparse=True),
-        tabulate(conditions_rows(bench), ["", "before", "after"], tablefmt="github", disable_numparse=True),
+        github_table(("machine", ""), machine_rows(bench)),
+        github_table(("", "before", "after"), conditions_rows(bench)),
         _front_end(bench),
-        _github(_HEADS, engine_rows(bench)),
+        github_table(_HEADS, engine_rows(bench)),
         _explanation(bench),
     ]
     if bench.recordings is not None:
-        parts += [_recordings(bench), _github(_CLIP_HEADS, clip_rows(bench))]
+        parts += [_recordings(bench), github_table(_CLIP_HEADS, clip_rows(bench))]
     absent = [f"- {result.engine.title}: {result.failure}" for result in failures(bench)]
     if absent:
         parts.append("No figures of:\n\n" + "\n".join(absent))
@@ -85,8 +84,8 @@ def bench_html(bench: Bench) -> str:
     memory = [
         Bar(
             name=title,
-            value=figures.resident_bytes / _MEBI,
-            text=f"{figures.resident_bytes / _MEBI:.1f} MiB",
+            value=figures.resident_bytes / MEBI,
+            text=f"{figures.resident_bytes / MEBI:.1f} MiB",
             colour=2 if "float" in title else 1,
         )
         for title, figures in measured
@@ -186,7 +185,7 @@ def _engine_row(result: EngineResult) -> tuple[str, ...]:
         latency = stream.latency
         row += [f"{ms:.3f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)]
         row += [f"{stream.real_time_factor:.4f}", "" if stream.cpu_share is None else f"{100 * stream.cpu_share:.1f}"]
-    return (*row, "" if resident is None else f"{resident / _MEBI:.1f}")
+    return (*row, "" if resident is None else f"{resident / MEBI:.1f}")
 
 
 def clip_rows(bench: Bench) -> tuple[tuple[str, ...], ...]:
@@ -195,69 +194,22 @@ def clip_rows(bench: Bench) -> tuple[tuple[str, ...], ...]:
         (
             result.engine.title,
             f"{100 * clips.accuracy:.2f}",
-            _or_empty(clips.label_agreement and 100 * clips.label_agreement, "{:.2f}"),
-            _or_empty(clips.largest_lsb, "{}"),
-            _or_empty(clips.different_outputs, "{:,}"),
+            or_empty(clips.label_agreement and 100 * clips.label_agreement, "{:.2f}"),
+            or_empty(clips.largest_lsb, "{}"),
+            or_empty(clips.different_outputs, "{:,}"),
         )
         for result in bench.results
         if (clips := result.clips) is not None
     )
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """Two benches side by side."""
-    first, second = comparison.names
-    rows = [
-        [
-            engine.title,
-            *(_or_empty(value, "{:.3f}") for value in engine.inference_p50_ms),
-            _or_empty(engine.speed, "{:.2f}"),
-            *(_or_empty(value, "{:.4f}") for value in engine.real_time_factor),
-            *(_or_empty(value and value / _MEBI, "{:.1f}") for value in engine.resident_bytes),
-            *(_or_empty(value and 100 * value, "{:.2f}") for value in engine.accuracy),
-            _EQUAL[engine.same_outputs],
-        ]
-        for engine in comparison.engines
-    ]
-    pairs = ("inference p50 ms", "real-time factor", "resident MiB", "accuracy %")
-    heads = [f"{name} {which}" for name in pairs for which in (first, second)]
-    return "\n\n".join(
-        [
-            f"# {first} and {second}",
-            "\n".join(f"- {line}" for line in comparison_lines(comparison)),
-            _github(("", first, second), comparison.machines),
-            _github(("engine", *heads[:2], f"times as fast on {second}", *heads[2:], "outputs"), rows),
-        ]
-    )
-
-
-def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """What must be equal, and whether it is."""
-    if not comparison.same_model:
-        yield "they ran different models or front ends: only the machines compare"
-        return
-    if comparison.read_differently:
-        yield (
-            "they read the same recordings and got other samples, because resampling rounds differently on other "
-            "processors: to compare integers give both recordings at the model's own rate"
-        )
-        return
-    if comparison.clips is None:
-        yield "they did not run the same recordings: give both the same --data and --clips to compare their integers"
-        return
-    yield f"features of {comparison.clips:,} clips: {_EQUAL[comparison.same_features]}"
-    first, second = comparison.references
-    yield f"outputs of {first} and {second}, which stand for the device: {_EQUAL[comparison.same_reference_outputs]}"
-
-
-_EQUAL = {True: "equal", False: "DIFFERENT", None: ""}
-
-
-def _or_empty(value: float | None, form: str) -> str:
+def or_empty(value: float | None, form: str) -> str:
+    """`value` in a format such as "{:.2f}"; nothing for None."""
     return "" if value is None else form.format(value)
 
 
-def _github(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+def github_table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of Markdown, its cells as they are given."""
     return tabulate(rows, headers=list(heads), tablefmt="github", disable_numparse=True)
 
 

@@ -11,15 +11,19 @@ _DETAIL_COLUMNS = 64
 _ALIGNED = ("left", "right", "right", "left", "left")
 
 
+def verdict_rows(verdict: Verdict) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Name, measured, limit, verdict and detail of every line of the budget."""
+    return tuple(
+        (line.name, _number(line.measured), _number(line.limit), _WORDS[line.verdict], line.detail)
+        for line in verdict.lines
+    )
+
+
 def verdict_table(verdict: Verdict) -> str:
     """One row per line of the budget: measured, limit, verdict, and how it was measured or what is wrong."""
-    rows = [
-        [line.name, _number(line.measured), _number(line.limit), _WORDS[line.verdict], line.detail]
-        for line in verdict.lines
-    ]
     title = verdict.source + (f" ({verdict.board})" if verdict.board else "")
     table = tabulate(
-        rows,
+        verdict_rows(verdict),
         headers=["budget", "measured", "limit", "", ""],
         disable_numparse=True,
         colalign=_ALIGNED,

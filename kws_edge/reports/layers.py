@@ -66,27 +66,36 @@ def latency_table(latencies: Sequence[Latency]) -> str:
     return f"{table}\n\n{one.runs} inferences on this {one.machine} machine after {one.warm_up} to warm up"
 
 
-def layer_parity_table(parity: LayerParity) -> str:
-    """Layers down, interpreters across: largest difference in int8 steps, and the share of outputs that differ."""
-    names = list(dict.fromkeys(layer.layer for each in parity.comparisons for layer in each.layers))
+def layer_parity_cells(parity: LayerParity) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Heads and rows, layers down and interpreters across: largest difference, and the share of outputs that differ."""
     by_layer = {each.interpreter: {layer.layer: layer for layer in each.layers} for each in parity.comparisons}
     rows = []
-    for name in names:
+    for name in dict.fromkeys(layer.layer for each in parity.comparisons for layer in each.layers):
         row = [name]
         for found in by_layer.values():
             layer = found.get(name)
             row.append("" if layer is None else f"{layer.largest_lsb} ({100 * layer.different / layer.outputs:.2f} %)")
-        rows.append(row)
-    table = tabulate(rows, ["layer", *by_layer], disable_numparse=True)
-    ends = [
+        rows.append(tuple(row))
+    return ("layer", *by_layer), tuple(rows)
+
+
+def departure_lines(parity: LayerParity) -> list[str]:
+    """Which interpreters part from the device's, and where; or that none does."""
+    lines = [
         f"{each.interpreter} parts from {parity.device} in layer {each.first_departure}"
         for each in parity.comparisons
         if each.first_departure
     ]
+    return lines or [f"no interpreter parts from {parity.device} by more than rounding, in any layer"]
+
+
+def layer_parity_table(parity: LayerParity) -> str:
+    """Layers down, interpreters across: largest difference in int8 steps, and the share of outputs that differ."""
+    heads, rows = layer_parity_cells(parity)
     title = (
         f"largest difference from {parity.device} in int8 steps (share of outputs that differ), {parity.clips} clips"
     )
-    return "\n".join([title, "", table, "", *(ends or ["no interpreter parts from it by more than rounding"])])
+    return "\n".join([title, "", tabulate(rows, heads, disable_numparse=True), "", *departure_lines(parity)])
 
 
 def quantization_table(quantization: Quantization) -> str:

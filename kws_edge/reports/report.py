@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kws_edge.bundle import FLOAT_MODEL, INT8_MODEL, Bundle
+from kws_edge.reports.budgets import verdict_rows
 from kws_edge.reports.page import Section, Table, Text, Tile, render_page
 from kws_edge.reports.report_accuracy import accuracy_section, parity_section, training_section
 from kws_edge.reports.report_layers import latency_section, layers_section, quantization_section
@@ -14,7 +15,6 @@ from kws_edge.verification.interpreters import LITERT_FLOAT
 from kws_edge.verification.verdict import Verdict
 
 _WORDS = {True: "passed", False: "FAILED", None: "not made"}
-_VERDICTS = {"pass": "pass", "fail": "FAIL", "not measured": "not measured"}
 
 
 def report_html(report: BundleReport) -> str:
@@ -90,10 +90,7 @@ def _checks(report: BundleReport) -> Section:
 def _budget(verdict: Verdict | None) -> Section:
     if verdict is None:
         return Section("budget", "Budget", ())
-    rows = tuple(
-        (line.name, _VERDICTS[line.verdict], _number(line.measured), _number(line.limit), line.detail)
-        for line in verdict.lines
-    )
+    rows = tuple((name, word, measured, limit, detail) for name, measured, limit, word, detail in verdict_rows(verdict))
     caption = verdict.source + (f" ({verdict.board})" if verdict.board else "")
     return Section("budget", "Budget", (Table(("line", "", "measured", "limit", ""), rows, caption, words=(0, 1, 4)),))
 
@@ -114,7 +111,3 @@ def _provenance(bundle: Bundle) -> Section:
         *origin.versions.items(),
     ]
     return Section("provenance", "Provenance", (Table(("", ""), tuple(rows), words=(0, 1)),))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.6g}" if value != int(value) else f"{int(value):,}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kws_edge.bundle import HISTORY, Bundle
+from kws_edge.reports.layers import departure_lines, layer_parity_cells
 from kws_edge.reports.page import Lines, Part, Plot, Plots, Section, Table, Text
 from kws_edge.reports.svg import Axis, Bar, Series, bar_plot, heat_map, line_plot
 from kws_edge.verification.accuracy import Accuracy
@@ -106,11 +107,7 @@ def parity_section(verification: Verification, layers: LayerParity) -> Section:
 
 
 def _departures(verification: Verification, layers: LayerParity) -> Iterator[str]:
-    for comparison in layers.comparisons:
-        if comparison.first_departure:
-            yield f"{comparison.interpreter} parts from {layers.device} in layer {comparison.first_departure}"
-    if not any(comparison.first_departure for comparison in layers.comparisons):
-        yield f"no interpreter parts from {layers.device} by more than rounding, in any layer"
+    yield from departure_lines(layers)
     for name, clips in verification.disagreements.items():
         if clips:
             shown = ", ".join(clips[:_MOST_NAMES]) + (", ..." if len(clips) > _MOST_NAMES else "")
@@ -119,20 +116,12 @@ def _departures(verification: Verification, layers: LayerParity) -> Iterator[str
 
 
 def _layer_table(parity: LayerParity) -> Table:
-    by_layer = {each.interpreter: {layer.layer: layer for layer in each.layers} for each in parity.comparisons}
-    names = dict.fromkeys(layer.layer for each in parity.comparisons for layer in each.layers)
-    rows = []
-    for name in names:
-        row = [name]
-        for found in by_layer.values():
-            layer = found.get(name)
-            row.append("" if layer is None else f"{layer.largest_lsb} ({100 * layer.different / layer.outputs:.2f} %)")
-        rows.append(tuple(row))
+    heads, rows = layer_parity_cells(parity)
     caption = (
         f"Largest difference from {parity.device} after each layer, in int8 steps (share of outputs that differ), "
         f"{parity.clips} clips"
     )
-    return Table(("layer", *by_layer), tuple(rows), caption)
+    return Table(heads, rows, caption)
 
 
 def _percent(share: float | None) -> str:

@@ -41,7 +41,7 @@ def test_everything_at_once_in_tables_and_pictures(trained_bundle: Bundle, tones
         "p95 ms",
         "200 inferences on this",
         "10 clips",
-        "no interpreter parts from it by more than rounding",
+        "by more than rounding, in any layer",
         "SQNR dB",
         "loses most",
     ):

@@ -14,7 +14,8 @@ import pytest
 from kws_edge.bundle import Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import SettingsError
-from kws_edge.reports.bench import bench_html, bench_markdown, comparison_markdown
+from kws_edge.reports.bench import bench_html, bench_markdown
+from kws_edge.reports.bench_comparison import comparison_markdown
 from kws_edge.verification.bench import Bench, run_bench
 from kws_edge.verification.bench_comparison import compare
 from kws_edge.verification.bench_findings import findings

@@ -3,10 +3,15 @@
 #ifndef KWS_FIXED_POINT_H
 #define KWS_FIXED_POINT_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kws_complex.h"
+
+#if INT_MAX < 2147483647
+#error "products of int16_t are computed as int, which must have 32 bits"
+#endif
 
 /* The DSP instructions of Armv7E-M and Armv8-M; in A32 code, as on older Raspberry Pis, LDRD wants paired registers. */
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && !defined(KWS_FRONTEND_NO_DSP)

@@ -6,9 +6,14 @@
 #ifndef KWS_REQUANTIZE_H
 #define KWS_REQUANTIZE_H
 
+#include <limits.h>
 #include <stdint.h>
 
 #include "kws_simd.h"
+
+#if INT_MAX < 2147483647
+#error "products of int16_t are computed as int, which must have 32 bits"
+#endif
 
 /* (a * b) / 2^31, rounded to nearest, halves up. One of a and b must differ from INT32_MIN. */
 static inline int32_t kws_rounding_doubling_high_mul(int32_t a, int32_t b) {

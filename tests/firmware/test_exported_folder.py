@@ -81,6 +81,17 @@ def test_every_header_is_cplusplus_too(
         subprocess.run([*command, "-o", str(tmp_path / "object.o")], check=True)
 
 
+def test_a_processor_of_16_bits_is_refused_before_it_computes_something_else(
+    folder: Path, tool: Callable[[str, str], str], tmp_path: Path
+) -> None:
+    # clang brings no C library for it; memcpy is what is declared there
+    (tmp_path / "string.h").write_text("#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\n")
+    command = [tool("clang", f"{APT_GET} clang"), "--target=msp430", "-ffreestanding", "-std=c99", "-fsyntax-only"]
+    command += [f"-isystem{tmp_path}", f"-I{folder / 'src'}", str(folder / "src" / "kws_conv.c")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0 and "int, which must have 32 bits" in done.stderr
+
+
 STRICT_CPLUSPLUS = ("-Wold-style-cast", "-Wuseless-cast", "-Wcast-qual", "-Wcast-align=strict", "-Wredundant-decls")
 
 

@@ -59,6 +59,55 @@ int main(int count, char **arguments) {
   return 0;
 }
 """
+# program AUDIO OTHER: a stream each, block by block in turn, the second begun anew in the middle of another stream
+TWO_STREAMS = """
+#include "kws_spotter.h"
+#include <stdio.h>
+enum { COUNT = 1 << 17 };
+static kws_spotter spotters[2];
+static uint8_t arenas[2][KWS_SPOTTER_ARENA_BYTES];
+static int16_t audio[2][COUNT];
+static size_t counts[2];
+static int hear(int stream, size_t from, size_t count) {
+  while (count != 0) {
+    size_t taken;
+    kws_detection detection;
+    kws_spotter *spotter = &spotters[stream];
+    const kws_status status = kws_spotter_push(spotter, audio[stream] + from, count, &taken, &detection);
+    if (status < KWS_OK) return 0;
+    if (status != KWS_OK) {
+      printf("%d %lu", stream, (unsigned long)spotter->samples);
+      for (int i = 0; i < KWS_CONFIG_LABELS; ++i) printf(" %d", spotter->logits[i]);
+      puts("");
+    }
+    if (status == KWS_DETECTED) {
+      printf("%d detected %s %u %lu\\n", stream, kws_config_labels[detection.label], detection.score,
+             (unsigned long)detection.end_sample);
+    }
+    from += taken;
+    count -= taken;
+  }
+  return 1;
+}
+int main(int count, char **arguments) {
+  for (int i = 0; i < 2; ++i) {
+    FILE *file = fopen(count == 3 ? arguments[1 + i] : "", "rb");
+    if (file == NULL) return 9;
+    counts[i] = fread(audio[i], sizeof audio[i][0], COUNT, file);
+    if (kws_spotter_init(&spotters[i], arenas[i], sizeof arenas[i]) != KWS_OK) return 8;
+  }
+  if (!hear(1, 999, KWS_FEATURES_CLIP_SAMPLES + 333)) return 7;
+  puts("again");
+  if (kws_spotter_init(&spotters[1], arenas[1], sizeof arenas[1]) != KWS_OK) return 6;
+  for (size_t done = 0; done < counts[0] || done < counts[1]; done += 160) {
+    for (int i = 0; i < 2; ++i) {
+      const size_t left = done < counts[i] ? counts[i] - done : 0;
+      if (!hear(i, done, left < 160 ? left : 160)) return 5;
+    }
+  }
+  return 0;
+}
+"""
 ERRORS = """
 #include "kws_spotter.h"
 #include <stdio.h>
@@ -150,6 +199,21 @@ def test_any_chunks_and_any_address_give_what_python_computes(
     expected = expected_lines(firmware, audio)
     assert printed == expected
     assert len({line.split(" ", 1)[1] for line in expected}) > 5, "outputs that do not vary prove nothing"
+
+
+def test_two_streams_do_not_touch_each_other_and_one_may_begin_anew(tmp_path: Path) -> None:
+    firmware = small_firmware(SPECS["mfcc_with_deltas"], seed=3)
+    program = build_program(write_spotter(firmware, tmp_path), TWO_STREAMS)
+    spec = firmware.model.features
+    streams = [some_audio(spec, (4 - seed) * spec.clip_ms / 1000, seed) for seed in range(2)]
+    for number, audio in enumerate(streams):
+        (tmp_path / f"audio{number}").write_bytes(audio.tobytes())
+    command = [program, tmp_path / "audio0", tmp_path / "audio1"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    after = printed[printed.index("again") + 1 :]
+    for number, audio in enumerate(streams):
+        heard = [line.split(" ", 1)[1] for line in after if line.startswith(f"{number} ")]
+        assert heard == expected_lines(firmware, audio)
 
 
 def test_something_was_detected_at_all() -> None:

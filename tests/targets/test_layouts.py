@@ -32,7 +32,7 @@ SDK_HEADERS = {
     "platformio": {"Arduino.h", "PDM.h", "Chirale_TensorFlowLite.h"},
     "zephyr": {"zephyr/audio/dmic.h", "zephyr/device.h", "zephyr/kernel.h", "zephyr/sys/printk.h"},
 }
-C_LIBRARY = {"stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h", "new", "arm_acle.h"}
+C_LIBRARY = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h", "new", "arm_acle.h"}
 
 
 @pytest.fixture(params=SDK_EXPORTS, ids=lambda pair: "-".join(pair))

@@ -58,7 +58,7 @@ def assign_splits(
     wanted |= {"test"} if settings.testing_percent > 0 else set()
     if wanted <= {by_rule[speaker] for speaker in keyword_speakers}:
         return tuple(by_rule[clip.speaker] for clip in clips), ()
-    if len(keyword_speakers) >= len(wanted):
+    if len(keyword_speakers) >= 3:
         dealt = _deal(keyword_speakers, settings)
         warning = f"{len(keyword_speakers)} speakers are too few for the SHA-1 rule; they were dealt out one by one"
         return tuple(dealt.get(clip.speaker) or by_rule[clip.speaker] for clip in clips), (warning,)

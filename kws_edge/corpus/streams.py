@@ -24,7 +24,7 @@ from kws_edge.corpus.running_speech import running_speech
 from kws_edge.corpus.splits import SPLITS, SplitName
 from kws_edge.corpus.truth import Scene, SceneKind, StreamTruth, Word
 from kws_edge.errors import CorpusError, DependencyError
-from kws_edge.spec import SILENCE, require
+from kws_edge.spec import SILENCE, UNKNOWN, require
 
 # length of a scene, and of a chunk
 CHUNK_S = 60
@@ -118,7 +118,7 @@ class Stream:
         self._kinds = _scene_kinds(settings, speech=bool(sentences), recordings=negatives is not None, seed=self._seed)
         self._bounds: dict[int, tuple[int, int]] = {}
         self._keywords = _Deck(np.flatnonzero(self._split.labels < len(corpus.settings.keywords)), self._rng(1))
-        others = self._split.labels == corpus.labels.index("unknown")
+        others = self._split.labels == corpus.labels.index(UNKNOWN)
         self._others = _Deck(np.flatnonzero(others), self._rng(2))
         self._plan, words = self._place_everything()
         self.truth = StreamTruth(
@@ -239,8 +239,13 @@ def make_stream(
     told so. Raises CorpusError if the split has no words for the stream, or the recordings cannot be used.
     """
     labels = corpus.split(split).labels
-    if settings.words_share and not (labels != corpus.labels.index(SILENCE)).any():
-        raise CorpusError(f"{corpus.folder}: the {split} split has no words to make a stream of; record more speakers")
+    spoken, which = labels != corpus.labels.index(SILENCE), "words"
+    if settings.keyword_share == 0:
+        spoken, which = labels == corpus.labels.index(UNKNOWN), "words but the keywords"
+    if settings.words_share and not spoken.any():
+        raise CorpusError(
+            f"{corpus.folder}: the {split} split has no {which} to make a stream of; record more speakers"
+        )
     found = None if negatives is None else find_negatives(negatives, split, corpus.sample_rate_hz)
     sentences: Sequence[Samples] = ()
     if found is None and settings.speech_share:

@@ -131,3 +131,15 @@ def test_one_speaker_is_split_by_file_with_a_warning(make_corpus) -> None:
         here = [split for name, split in splits.items() if name.startswith(word)]
         assert (here.count("train"), here.count("validation"), here.count("test")) == (16, 2, 2)
     assert "1 speaker(s) only" in warnings[0] and "nothing about other people" in warnings[0]
+
+
+def test_two_speakers_are_split_by_file_even_where_nothing_is_tested(make_corpus) -> None:
+    speakers = ["004ae714", "0132a06d"]
+    assert {sha1_split(speaker, SETTINGS) for speaker in speakers} == {"train"}
+    files = [f"{speaker}_nohash_{take}.wav" for speaker in speakers for take in range(10)]
+    folder = make_corpus(dict.fromkeys(("yes", "no", "other"), files))
+    splits, warnings = splits_of(folder, CorpusSettings(keywords=("yes", "no"), testing_percent=0))
+    for word in ("yes", "no"):
+        here = [split for name, split in splits.items() if name.startswith(word)]
+        assert (here.count("train"), here.count("validation"), here.count("test")) == (18, 2, 0)
+    assert "2 speaker(s) only" in warnings[0]

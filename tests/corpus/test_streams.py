@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_edge.corpus import Corpus
+from kws_edge.corpus import Corpus, load_corpus
 from kws_edge.corpus.endpoints import speech_bounds, window_levels_db
 from kws_edge.corpus.negatives import find_negatives
 from kws_edge.corpus.running_speech import running_speech, sentence
@@ -92,6 +93,11 @@ def test_without_keywords_nothing_is_to_be_detected(tones: Corpus) -> None:
     settings = StreamSettings(hours=0.05, speech_share=0, keyword_share=0)
     stream = make_stream(tones, "test", settings)
     assert {row.word for row in stream.truth.words} == {"other"}
+    everything = dataclasses.replace(tones.settings, keywords=("low", "middle", "high", "other"), unknown_share=0)
+    cache = tones.folder.parent / "cache"
+    corpus = load_corpus(tones.folder, everything, sample_rate_hz=RATE, clip_samples=RATE, cache_dir=cache)
+    with pytest.raises(CorpusError, match="test split has no words but the keywords"):
+        make_stream(corpus, "test", settings)
 
 
 def test_recordings_take_the_place_of_speech_each_split_its_own_half(tones: Corpus, tmp_path: Path) -> None:

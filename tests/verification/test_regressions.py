@@ -200,7 +200,7 @@ def test_the_quantization_report_finds_a_range_that_is_too_narrow(trained_bundle
     sound = {layer.layer: layer for layer in measure_quantization(trained_bundle, rows).layers}
     assert all(layer.sqnr_db is not None and layer.sqnr_db > 5 for layer in sound.values())
     assert all((layer.own_sqnr_db or 0) >= (layer.sqnr_db or 0) - 3 for layer in sound.values())
-    narrow = with_model(trained_bundle, with_half_the_range(trained_bundle, "depthwise_1"))
+    narrow = with_model(trained_bundle, with_a_narrow_range(trained_bundle, "depthwise_1"))
     report = measure_quantization(narrow, rows)
     layer = next(layer for layer in report.layers if layer.layer == "depthwise_1")
     assert layer.saturated_share > 2 * sound["depthwise_1"].saturated_share
@@ -210,8 +210,8 @@ def test_the_quantization_report_finds_a_range_that_is_too_narrow(trained_bundle
     json.dumps(report.to_json())
 
 
-def with_half_the_range(bundle: Bundle, layer: str) -> bytes:
-    """The int8 model with half of the trained range for the outputs of one layer."""
+def with_a_narrow_range(bundle: Bundle, layer: str) -> bytes:
+    """The int8 model with a quarter of the trained range for the outputs of one layer."""
     from kws_edge.conversion import convert_int8
     from kws_edge.models import build_model
     from kws_edge.models.network import load_weights

@@ -93,7 +93,8 @@ def _firmware(path: Path, engine: str | None, target: str | None) -> tuple[dict[
         "model_sha256": firmware.model.model_sha256,
         "spec_sha256": firmware.model.features.sha256(),
         "arena_measured_bytes": arena.measured_bytes if arena else None,
-        "arena_bytes": firmware.arena_bytes,
+        # what the caller gives: KWS_SPOTTER_ARENA_BYTES, as the folder's own README has it
+        "arena_bytes": firmware.arena_bytes + firmware.arena_alignment,
     }
 
 

@@ -130,6 +130,9 @@ def test_export_twice_is_byte_identical_and_replaces_only_with_force(
     first = snapshot(tmp_path / "first")
     assert first == snapshot(tmp_path / "second")
     assert {"README.md", "CMakeLists.txt", "src/kws_network.c", "example/main.c", "kws_export.toml"} <= set(first)
+    if what == "bundle":
+        arena = done.stdout.partition("arena ")[2].split()[0]
+        assert f"the arena takes {arena} bytes" in first["README.md"].decode(), "one figure for what the caller gives"
     (tmp_path / "first" / "src" / "kws_network.c").write_text("edited")
     (tmp_path / "first" / "mine.c").write_text("mine")
     refused = kws_edge("export", source, "--engine", "aot", "-o", tmp_path / "first")

@@ -27,6 +27,16 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 REAL_SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech_commands"
 
 
+def pytest_sessionstart() -> None:
+    """Under KWS_EDGE_STRICT=1 nothing may be missing for want of which a whole file of tests leaves itself out."""
+    from kws_edge.frontend import native
+
+    missing = [module for module in ("tensorflow", "keras") if importlib.util.find_spec(module) is None]
+    missing += [] if native.is_compiled() else ["the compiled front end"]
+    if STRICT and missing:
+        pytest.exit(f"KWS_EDGE_STRICT=1, and {', '.join(missing)} is absent", returncode=1)
+
+
 def absent(what: str, way_out: str) -> None:
     """Skip the running test because `what` is not here; under KWS_EDGE_STRICT=1 fail it instead."""
     reason = f"{what} is absent; {way_out}"

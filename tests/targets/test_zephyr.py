@@ -101,9 +101,21 @@ def test_overlays_are_named_after_boards_and_label_the_microphone(files: dict[st
     assert overlays
     for name, text in overlays.items():
         assert PurePosixPath(name).parent == PurePosixPath(SAMPLE) / "boards"
-        assert re.search(r"^dmic_dev: &\w+ \{$", text, re.MULTILINE)
+        assert re.search(r"^(dmic_dev: &\w+|&dmic_dev) \{$", text, re.MULTILINE)
         assert text.count("{") == text.count("}")
     assert "DT_NODELABEL(dmic_dev)" in files[f"{SAMPLE}/src/main.c"]
+
+
+def test_the_driver_queues_as_many_blocks_as_the_sample_has(files: dict[str, str]) -> None:
+    # the default of dts/bindings/audio/nordic,nrf-pdm.yaml is 4; when it is full, dmic_nrfx_pdm.c stops
+    count = re.search(r"^#define BLOCK_COUNT (\d+)$", files[f"{SAMPLE}/src/main.c"], re.MULTILINE)
+    assert count is not None
+    boards = set(re.findall(r"\b\w+/nrf52840(?:/\w+)?", files["README.md"] + files[f"{SAMPLE}/sample.yaml"]))
+    assert boards == {"arduino_nano_33_ble/nrf52840/sense", "nrf52840dk/nrf52840"}
+    for board in boards:
+        assert f"queue-size = <{count[1]}>;" in files[f"{SAMPLE}/boards/{board.replace('/', '_')}.overlay"]
+    # other boards are told when they are built
+    assert "queue_size, BLOCK_COUNT) >= BLOCK_COUNT" in files[f"{SAMPLE}/src/main.c"]
 
 
 def test_the_sample_finds_the_module_that_it_is_a_part_of(files: dict[str, str]) -> None:

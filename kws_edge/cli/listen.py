@@ -41,6 +41,7 @@ def listen(
     """Listen to a stream: front end, network and detector, each integer as on the device."""
     from kws_edge.bundle import read_bundle
     from kws_edge.cli.listening_display import listening_display
+    from kws_edge.cli.recordings import too_short
     from kws_edge.runtime.streaming import StreamingSpotter
 
     source = read_bundle(bundle)
@@ -61,8 +62,14 @@ def listen(
     except KeyboardInterrupt:
         if not microphone:
             raise
+    hint = None if microphone else too_short(samples, source.detection, source.features)
+    if hint is not None:
+        print(hint, file=sys.stderr)
     seconds = samples / source.features.sample_rate_hz
-    print(f"{seconds:.2f} s heard by {spotter.interpreter}, {detections} detections", file=sys.stderr)
+    print(
+        f"{seconds:.2f} s heard by {spotter.interpreter}, {detections} detection{'' if detections == 1 else 's'}",
+        file=sys.stderr,
+    )
 
 
 def _blocks(

@@ -9,7 +9,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
     from kws_edge.corpus import Corpus
-    from kws_edge.spec import CorpusSettings, FeatureSpec
+    from kws_edge.spec import CorpusSettings, DetectionSettings, FeatureSpec
+
+
+def too_short(samples: int, settings: DetectionSettings, spec: FeatureSpec) -> str | None:
+    """Why so many samples at the rate of `spec` cannot hold a detection, or None if they can.
+
+    A clip of one word is what people try first, and a detector that counts inferences in a row never hears it.
+    """
+    from kws_edge.detection import end_sample
+
+    rate = spec.sample_rate_hz
+    wanted = end_sample(settings.minimum_count - 1, settings, spec)
+    if samples >= wanted:
+        return None
+    return (
+        f"{samples / rate:.2f} s is too short for a detection: a keyword must lead {settings.minimum_count} times in a "
+        f"row, which takes {wanted / rate:.2f} s; give a longer recording, or one with silence around the word"
+    )
 
 
 def corpus_of_bundle(bundle: Bundle, data: Path | None) -> Corpus:

@@ -36,7 +36,10 @@ def run(
     from kws_edge.bundle import read_bundle
     from kws_edge.cli import CHECK_FAILED
     from kws_edge.cli.firmware import firmware_of
+    from kws_edge.cli.recordings import too_short
     from kws_edge.corpus.audio import decode
+    from kws_edge.detection import end_sample
+    from kws_edge.errors import CorpusError
     from kws_edge.reports.trial import trial_report, trial_text
     from kws_edge.verification.stream import differences, stream_outputs
 
@@ -44,6 +47,16 @@ def run(
     check_place(on)
     source = read_bundle(bundle)
     samples = decode(wav, source.features.sample_rate_hz, longest_s=_LONGEST_S)
+    least = end_sample(0, source.detection, source.features)
+    if len(samples) < least:
+        rate = source.features.sample_rate_hz
+        raise CorpusError(
+            f"{wav}: {len(samples) / rate:.2f} s is shorter than the {least / rate:.2f} s of one inference, so nothing "
+            "would be compared; give a longer recording"
+        )
+    hint = too_short(len(samples), source.detection, source.features)
+    if hint is not None:
+        print(hint, file=sys.stderr)
     firmware = firmware_of(source, "aot")
     print(f"building for {on} and running {len(samples) / source.features.sample_rate_hz:.1f} s", file=sys.stderr)
     trial = try_firmware(firmware, on, samples)

@@ -32,7 +32,7 @@ def open_fastest(model: bytes) -> Interpreter:
     try:
         from kws_edge.runtime.compiled import CompiledInterpreter
 
-        return CompiledInterpreter("aot_host", model)
+        return CompiledInterpreter("aot", model)
     except (DependencyError, ExportError):
         return open_oracle(model)
 

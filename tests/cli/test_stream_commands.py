@@ -79,7 +79,7 @@ def test_any_interpreter_that_equals_tflm_hears_the_same(eager: Bundle, samples:
     part = samples[: 40 * RATE]
     fast = StreamingSpotter(eager, open_fastest(eager.int8_model))
     sure = StreamingSpotter(eager, open_oracle(eager.int8_model))
-    assert fast.interpreter == "aot_host" != sure.interpreter
+    assert fast.interpreter == "aot" != sure.interpreter
     expected = sure.push(part)
     assert [found for piece in np.array_split(part, 501) for found in fast.push(piece)] == expected != []
     assert fast.scores == sure.scores and sum(fast.scores.values()) == pytest.approx(1, abs=1e-3)

@@ -82,12 +82,17 @@ def test_a_missing_toolchain_is_answered_with_its_installation(
 
 def test_wrong_requests_are_one_line(trained_bundle: Bundle, recording: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no audio")
+    (tmp_path / "click.wav").write_bytes(wav_bytes(np.zeros(4000, np.int16), 8000))
     (tmp_path / "broken.tflite").write_bytes(trained_bundle.int8_model[:5000])
     run, export = ("run", trained_bundle.path), ("export", trained_bundle.path, "-o", tmp_path / "out")
     for arguments, expected in (
         ((*run, "--on", "avr", "--wav", recording), "no firmware can be run on 'avr'; choose one of host"),
         ((*run, "--on", "host", "--wav", tmp_path / "text.wav"), "text.wav: not readable as audio"),
         ((*run, "--on", "host", "--wav", tmp_path / "none.wav"), "none.wav"),
+        (
+            (*run, "--on", "host", "--wav", tmp_path / "click.wav"),
+            "0.50 s is shorter than the 0.99 s of one inference",
+        ),
         ((*run, "--on", "host", "--wav", recording, "--engine", "tflm"), "TFLM_DIR"),
         ((*run, "--on", "host", "--wav", recording, "--engine", "eon"), "--engine eon: no such engine"),
         (export, "say what to export"),

@@ -234,13 +234,26 @@ def _request(
     for name, cls in classes.items():
         given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
-        settings[name] = from_mapping(cls, {**defaults.get(name, {}), **tables.get(name, {}), **given}, source=source)
+        settings[name] = from_mapping(cls, _layered(defaults.get(name, {}), tables.get(name, {}), given), source=source)
     check_arch(settings["model"].arch)
     check_thresholds(settings["detection"], settings["corpus"].keywords)
     settings["model"] = named_source(settings["model"])
     return TrainingRequest(
         **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])
     )
+
+
+def _layered(*layers: dict[str, Any]) -> dict[str, Any]:
+    """One table of several, of which later ones override earlier ones; a network's options one by one, none of another."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        arch = merged.get("arch", ModelSettings.arch)
+        same = layer.get("arch", arch) == arch
+        kept = {key: value for key, value in merged.items() if same or key != "options"}
+        merged = {**kept, **layer}
+        if isinstance(kept.get("options"), dict) and isinstance(layer.get("options"), dict):
+            merged["options"] = {**kept["options"], **layer["options"]}
+    return merged
 
 
 def _preset(name: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -31,7 +31,22 @@ def test_the_configuration_has_the_last_word(tmp_path):
     config.write_text("[features]\ncoefficients = 20\n")
     made = request("ds_resnet-S", config)
     assert (made.features.mel_bands, made.features.coefficients) == (40, 20)
-    assert request("ds_resnet-S", options={"widths": [8]}).model.options == {"widths": [8]}
+    narrow, preset = request("ds_resnet-S", options={"stem_width": 8}), request("ds_resnet-S")
+    assert narrow.model.options == {**preset.model.options, "stem_width": 8} != preset.model.options
+    assert request("tc_resnet14", options={"width": 1.5}).model.options == {"depth": 14, "width": 1.5}
+
+
+def test_options_of_one_network_are_not_anothers(tmp_path):
+    config = tmp_path / "own.toml"
+    config.write_text("[model]\narch = 'tc_resnet'\noptions = {depth = 14, kernel = 5}\n")
+    assert request(None, config, options={"kernel": 7}).model.options == {"depth": 14, "kernel": 7}
+    assert request(None, config, arch="ds_cnn").model.options == {}
+    assert request(None, config, arch="ds_cnn", options={"width": 8}).model.options == {"width": 8}
+    config.write_text("[model]\noptions = {width = 24}\n")
+    assert request(None, config, arch="ds_cnn").model.options == {"width": 24}
+    config.write_text("[model]\noptions = 3\n")
+    with pytest.raises(SettingsError, match="options = 3; expected a table"):
+        request(None, config)
 
 
 @pytest.mark.parametrize(

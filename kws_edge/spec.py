@@ -159,7 +159,7 @@ class FeatureSpec:
         """Points of the FFT: `fft_length`, or the smallest of 2^n, 5*2^n (n >= 4) that holds a window."""
         if self.fft_length:
             return self.fft_length
-        return min(base << n for base in (1, 5) for n in range(4, 16) if base << n >= self.window_samples)
+        return min(base << n for base in (1, 5) for n in range(4, 20) if base << n >= self.window_samples)
 
     @property
     def frames(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -68,7 +69,12 @@ def training_section(bundle: Bundle) -> Section:
         series = [
             Series(
                 name=f"{group} {quantity}",
-                points=tuple((float(n), factor * float(row[f"{group}_{quantity}"])) for n, row in enumerate(rows)),
+                # an epoch that diverged has no loss to be drawn
+                points=tuple(
+                    (float(n), value)
+                    for n, row in enumerate(rows)
+                    if math.isfinite(value := factor * float(row[f"{group}_{quantity}"]))
+                ),
             )
             for group in ("train", "validation")
         ]

@@ -184,6 +184,7 @@ def test_progress_ends_at_the_number_of_clips(compute):
         ({"scale": 1e-8, "cepstral_lifter": 0}, "2\\^31 steps"),
         ({"scale": 1.4e-6, "std": (0.0102,) * 10, "cepstral_lifter": 2, "mel_bands": 40}, "2\\^31 steps"),
         ({"sample_rate_hz": 48000, "clip_ms": 10000, "window_stride_ms": 2000.0}, "window_stride_ms"),
+        ({"kind": "log_spectrogram", "clip_ms": 9000, "window_ms": 5000.0, "sample_rate_hz": 48000}, "262144 points"),
     ],
 )
 def test_what_32_bits_cannot_hold_is_refused_by_both(changes, message):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kws_edge.bundle import HISTORY
+from kws_edge.reports.report_accuracy import training_section
 from kws_edge.reports.svg import WIDTH, Axis, Bar, Block, Series, bar_plot, heat_map, line_plot, memory_map
 
 
@@ -73,6 +76,15 @@ def test_every_point_lies_inside_the_frame(points: list[tuple[float, float]]) ->
         assert 0 <= float(circle.get("cx", "-1")) <= width
         assert 0 <= float(circle.get("cy", "-1")) <= height
     assert not re.search(r"nan|inf", svg)
+
+
+def test_a_training_that_diverged_on_the_way_is_drawn_without_those_epochs() -> None:
+    history = "phase,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds\n"
+    history += "float,1.5,0.5,1.2,0.6,3\nfloat,nan,0.1,inf,0.1,3\nfloat,nan,0.1,nan,0.1,3\n"
+    section = training_section(SimpleNamespace(files={HISTORY: history.encode()}))
+    loss, accuracy = (plot.svg for plot in section.parts[1].plots)
+    assert (loss.count("<circle"), accuracy.count("<circle")) == (2, 6)
+    assert not re.search(r"nan|inf", loss + accuracy)
 
 
 def test_logarithmic_axes_name_their_decades() -> None:

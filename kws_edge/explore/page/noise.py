@@ -22,7 +22,7 @@ def noise_section(analysis: Analysis, sounds: Sounds) -> Section:
     recordings = analysis.recordings
     rate = recordings.spec.sample_rate_hz
     rng = np.random.default_rng(0)
-    sources = [(name.rpartition("/")[2], samples, None) for name, samples in recordings.background]
+    sources = [(name, samples, None) for name, samples in recordings.background]
     recorded = len(sources)
     for colour in NOISE_COLOURS:
         noise = coloured_noise(colour, _SYNTHETIC_S * rate, rate, rng) * SYNTHETIC_RMS
@@ -42,7 +42,7 @@ def noise_section(analysis: Analysis, sounds: Sounds) -> Section:
                 "x": frequency_hz,
                 "y": decibels(spectrum),
                 "mode": "lines",
-                "name": name,
+                "name": name.rpartition("/")[2],
                 "line": {
                     "color": COLOURS[number % len(COLOURS)],
                     "width": 2,
@@ -55,7 +55,13 @@ def noise_section(analysis: Analysis, sounds: Sounds) -> Section:
         sounds.add(f"noise/{name}", samples[: _PLAYED_S * rate], rate)
         wanted = "" if nominal is None else f"{nominal:+.1f}"
         rows.append(
-            [Sound(f"noise/{name}", name), f"{len(samples) / rate:.0f} s", f"{loudness:.1f}", f"{slope:+.1f}", wanted]
+            [
+                Sound(f"noise/{name}", name.rpartition("/")[2]),
+                f"{len(samples) / rate:.0f} s",
+                f"{loudness:.1f}",
+                f"{slope:+.1f}",
+                wanted,
+            ]
         )
     layout = {"xaxis": {"title": "Hz", "type": "log"}, "yaxis": {"title": "dB of full scale"}}
     plots = [Plot("noise_colours", "The five synthetic colours", lines[1], layout, 340)]

@@ -108,11 +108,6 @@ def measure_arena(model: bytes) -> int:
         return enough
 
 
-def runs_in_arena(model: bytes, arena_bytes: int) -> bool:
-    """Whether TFLM allocates and invokes `model` in an arena of `arena_bytes`, tried in a child process."""
-    return arena_refusal(model, arena_bytes) is None
-
-
 def arena_refusal(model: bytes, arena_bytes: int) -> str | None:
     """What TFLM says when it cannot run `model` in an arena of `arena_bytes`, or None if it can; in a child process."""
     with tempfile.TemporaryDirectory() as folder:

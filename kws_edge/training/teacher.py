@@ -31,9 +31,6 @@ class Teachers:
         """The front end of each teacher: what `probabilities` wants features of."""
         return tuple(bundle.features for bundle in self._bundles)
 
-    def __len__(self) -> int:
-        return len(self._models)
-
     def probabilities(self, views: tuple[tf.Tensor, ...], temperature: float) -> tf.Tensor:
         """Mean softmax [n, labels] of all teachers at `temperature`.
 

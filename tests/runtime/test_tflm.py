@@ -9,7 +9,7 @@ import pytest
 from kws_edge.bundle import Bundle
 from kws_edge.errors import ConversionError
 from kws_edge.runtime import open_interpreter
-from kws_edge.runtime.tflm import ARENA_ALIGNMENT_BYTES, measure_arena, runs_in_arena
+from kws_edge.runtime.tflm import ARENA_ALIGNMENT_BYTES, arena_refusal, measure_arena
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +22,8 @@ def _tflm(package: Callable[[str, str], None]) -> None:
 def test_the_measured_arena_suffices_and_a_step_less_does_not(trained_bundle: Bundle) -> None:
     need_bytes = measure_arena(trained_bundle.int8_model)
     assert need_bytes % ARENA_ALIGNMENT_BYTES == 0
-    assert runs_in_arena(trained_bundle.int8_model, need_bytes)
-    assert not runs_in_arena(trained_bundle.int8_model, need_bytes - ARENA_ALIGNMENT_BYTES)
+    assert arena_refusal(trained_bundle.int8_model, need_bytes) is None
+    assert arena_refusal(trained_bundle.int8_model, need_bytes - ARENA_ALIGNMENT_BYTES) is not None
 
 
 def test_an_operator_that_tflm_lacks_is_named(package: Callable[[str, str], None]) -> None:

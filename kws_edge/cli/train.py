@@ -244,7 +244,7 @@ def _request(
 
 
 def _layered(*layers: dict[str, Any]) -> dict[str, Any]:
-    """One table of several, later ones overriding earlier ones; a network's options one by one, none of another network."""
+    """One table of several, later ones overriding earlier ones; a network's options one by one, none of another."""
     merged: dict[str, Any] = {}
     for layer in layers:
         arch = merged.get("arch", ModelSettings.arch)

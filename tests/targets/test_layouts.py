@@ -27,7 +27,7 @@ BUILD_FILES = {
 }
 SDK_HEADERS = {
     "arduino": {"PDM.h", "Chirale_TensorFlowLite.h"},
-    "esp-idf": {"driver/i2s_std.h", "esp_err.h", "esp_log.h", "sdkconfig.h"},
+    "esp-idf": {"driver/i2s_std.h", "esp_attr.h", "esp_err.h", "esp_log.h", "sdkconfig.h"},
     "generic-tflm": set[str](),
     "platformio": {"Arduino.h", "PDM.h", "Chirale_TensorFlowLite.h"},
     "zephyr": {"zephyr/audio/dmic.h", "zephyr/device.h", "zephyr/kernel.h", "zephyr/sys/printk.h"},

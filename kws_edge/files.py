@@ -67,12 +67,18 @@ def _check_permission(path: Path, folder: Path) -> None:
         raise StorageError(f"cannot write {path}: {folder} may not be written to; choose another output")
 
 
+def _followed(path: Path) -> Path:
+    """Where a symbolic link leads: what it stands for is replaced, not the link."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def write_file(path: Path, content: bytes | str) -> None:
-    """Write `content` (text as UTF-8) to `path`, replacing what is there in one step.
+    """Write `content` (text as UTF-8) to `path`, replacing what is there in one step; a symbolic link is followed.
 
     Missing parent folders are made. Raises StorageError when the file system refuses.
     """
     data = content.encode() if isinstance(content, str) else content
+    path = _followed(path)
     partial = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,8 +123,9 @@ def _flush(folder: Path) -> None:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; on success it takes the place of `path`, on failure it is removed.
 
-    Raises StorageError when the file system refuses.
+    A symbolic link is followed. Raises StorageError when the file system refuses.
     """
+    path = _followed(path)
     with _folder_beside(path) as partial:
         yield partial
         _flush(partial)

@@ -30,6 +30,21 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert names(tmp_path / "out") == ["two"]
 
 
+def test_what_a_link_stands_for_is_replaced_and_the_link_stays(tmp_path):
+    """`current -> bundle_3`, calibrated by its short name, is still bundle_3's other name."""
+    (tmp_path / "bundle_3").mkdir()
+    (tmp_path / "page_3").touch()
+    for name in ("bundle", "page"):
+        (tmp_path / name).symlink_to(f"{name}_3")
+    with replacing_folder(tmp_path / "bundle") as folder:
+        (folder / "new").touch()
+    write_file(tmp_path / "page", "new")
+    assert names(tmp_path) == ["bundle", "bundle_3", "page", "page_3"]
+    assert names(tmp_path / "bundle_3") == ["new"]
+    assert (tmp_path / "page_3").read_text() == "new"
+    assert all((tmp_path / name).is_symlink() for name in ("bundle", "page"))
+
+
 def test_a_failure_keeps_the_old_folder(tmp_path):
     with replacing_folder(tmp_path / "out") as folder:
         (folder / "good").write_text("good")

@@ -27,12 +27,6 @@ CATEGORIES = (
 SEMANTIC_VERSION = r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 
 
-@pytest.fixture(params=["aot", "tflm"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.param
-    return found
-
-
 @pytest.fixture
 def files(engine: Engine) -> dict[str, str]:
     return exported_files("arduino", engine)

@@ -15,12 +15,6 @@ TARGETS = "pip install 'kws-edge[targets]'"
 EXAMPLE = "examples/i2s_microphone"
 
 
-@pytest.fixture(params=["aot", "tflm"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.param
-    return found
-
-
 @pytest.fixture
 def files(engine: Engine) -> dict[str, str]:
     return exported_files("esp-idf", engine)

@@ -17,12 +17,6 @@ from exported_folders import export_to, exported_files
 from firmware_export.codegen.firmware import Engine
 
 
-@pytest.fixture(params=["aot", "tflm"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.param
-    return found
-
-
 @pytest.fixture
 def folder(engine: Engine, tmp_path: Path) -> Path:
     return export_to(tmp_path / "kws_spotter", "platformio", engine)

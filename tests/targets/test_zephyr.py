@@ -37,12 +37,6 @@ SCENARIO_TYPES: dict[str, type] = {
 }
 
 
-@pytest.fixture(params=["aot", "tflm"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    found: Engine = request.param
-    return found
-
-
 @pytest.fixture
 def files(engine: Engine) -> dict[str, str]:
     return exported_files("zephyr", engine)

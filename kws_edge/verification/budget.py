@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -78,7 +79,7 @@ class Limits:
             share = name == "accuracy_min" or name.startswith("false_reject_rate")
             for key, number in values.items():
                 shown = f"{name}.{key}" if key else name
-                require(number >= 0, f"{shown} = {number}; it must not be negative")
+                require(0 <= number < math.inf, f"{shown} = {number}; use 0 or more, or leave it out for no limit")
                 require(not share or number <= 1, f"{shown} = {number}; use a share of 0 to 1")
 
     def given(self) -> tuple[tuple[str, Any], ...]:

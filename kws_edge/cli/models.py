@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,4 +56,5 @@ def models(
     if as_json:
         print(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
-        print(catalogue_table(entries))
+        width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+        print(catalogue_table(entries, width=width))

@@ -25,6 +25,17 @@ _CATALOGUE_HEADS = (
     "M4 instructions",
     "features",
 )
+# what a narrow terminal does without, the least missed first
+_DISPENSABLE = (
+    "minutes",
+    "seeds",
+    "int8 file B",
+    "TFLM arena B",
+    "features",
+    "float %",
+    "parameters",
+    "M4 instructions",
+)
 _SWEEP_HEADS = (
     "",
     "name",
@@ -39,8 +50,12 @@ _SWEEP_HEADS = (
 )
 
 
-def catalogue_table(entries: Sequence[Entry]) -> str:
-    """One row per preset; below, what the columns are."""
+def catalogue_table(entries: Sequence[Entry], *, width: int | None = None) -> str:
+    """One row per preset; below, what the columns are.
+
+    `width` is that of the terminal, in characters: columns that it has no room for are left out, and named. None is
+    room for all.
+    """
     rows = []
     for entry in entries:
         price, best = entry.price, entry.best
@@ -58,12 +73,27 @@ def catalogue_table(entries: Sequence[Entry]) -> str:
         row += [""] * (len(_CATALOGUE_HEADS) - 1 - len(row))
         rows.append([*row, described(price.features)])
     alignment = ("left", *(["right"] * (len(_CATALOGUE_HEADS) - 2)), "left")
-    table = tabulate(rows, headers=_CATALOGUE_HEADS, disable_numparse=True, colalign=alignment if rows else None)
+    shown = list(_CATALOGUE_HEADS)
+    left_out: list[str] = []
+    table = _columns(rows, alignment, shown)
+    while width is not None and len(table.splitlines()[1]) > width and len(left_out) < len(_DISPENSABLE):
+        left_out.append(_DISPENSABLE[len(left_out)])
+        shown.remove(left_out[-1])
+        table = _columns(rows, alignment, shown)
     data = dict.fromkeys(entry.best.data for entry in entries if entry.best)
-    notes = ["RAM: engine aot's activations, scratch memory, input and output. Weights: with int32 biases."]
+    notes = [f"No room here for {', '.join(left_out)}; --json has all."] if left_out else []
+    notes += ["RAM: engine aot's activations, scratch memory, input and output. Weights: with int32 biases."]
     if data:
         notes.append(f"Accuracy: best known, {'; '.join(data)}.")
     return "\n".join([table, "", *notes])
+
+
+def _columns(rows: Sequence[Sequence[str]], alignment: Sequence[str], shown: Sequence[str]) -> str:
+    """The columns `shown` of the catalogue."""
+    places = [_CATALOGUE_HEADS.index(head) for head in shown]
+    chosen = [[row[place] for place in places] for row in rows]
+    colalign = [alignment[place] for place in places] if rows else None
+    return tabulate(chosen, headers=shown, disable_numparse=True, colalign=colalign)
 
 
 def sweep_table(results: Sequence[Result]) -> str:

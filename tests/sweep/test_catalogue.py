@@ -135,3 +135,16 @@ def test_prices_are_what_is_built_today(preset, prices, package):
     # the names of layers that the file holds count the networks that a process has built
     assert built.file_bytes == pytest.approx(own.file_bytes, abs=100)
     assert dataclasses.replace(built, file_bytes=own.file_bytes) == own
+
+
+@pytest.mark.parametrize("width", [66, 80, 120, 500])
+def test_a_narrow_terminal_gets_the_columns_that_fit_and_the_names_of_the_others(width):
+    table, _, notes = catalogue_table(catalogue(()), width=width).partition("\n\n")
+    lines = table.splitlines()
+    assert len(lines[1]) <= width
+    for kept in ("model", "MACs", "weights B", "RAM B", "int8 %"):
+        assert kept in lines[0]
+    left_out = [head for head in ("minutes", "features", "M4 instructions") if head not in lines[0]]
+    assert all(head in notes.splitlines()[0] for head in left_out)
+    assert ("No room" in notes) == (width < 500)
+    assert len(lines) == 2 + len(catalogue(()))

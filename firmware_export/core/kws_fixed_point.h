@@ -13,8 +13,10 @@
 #error "products of int16_t are computed as int, which must have 32 bits"
 #endif
 
-/* The DSP instructions of Armv7E-M and Armv8-M; in A32 code, as on older Raspberry Pis, LDRD wants paired registers. */
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && !defined(KWS_FRONTEND_NO_DSP)
+/* The DSP instructions of Armv7E-M and Armv8-M, where a compiler reads gcc's assembly; in A32 code, as on older
+ * Raspberry Pis, LDRD wants paired registers. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) &&            \
+    !defined(KWS_FRONTEND_NO_DSP)
 #define KWS_FRONTEND_USE_DSP 1
 #else
 #define KWS_FRONTEND_USE_DSP 0

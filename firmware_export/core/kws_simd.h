@@ -1,9 +1,9 @@
 /* The few Armv7E-M DSP instructions that the kernels use, under one name each.
  *
- * KWS_SIMD is 1 where they exist (Cortex-M4, M7, M33, M55 ...) and 0 elsewhere, and on big-endian cores, whose words
- * hold their bytes in another order; the kernels then take their portable form. -DKWS_SIMD_EMULATION compiles the DSP
- * form against plain C equivalents, which is how a host tests it; -DKWS_PORTABLE forces the portable form on a core
- * that has the instructions. Both forms give equal results. */
+ * KWS_SIMD is 1 where they exist (Cortex-M4, M7, M33, M55 ...) and 0 elsewhere, on big-endian cores, whose words hold
+ * their bytes in another order, and in compilers that do not read gcc's assembly; the kernels then take their portable
+ * form. -DKWS_SIMD_EMULATION compiles the DSP form against plain C equivalents, which is how a host tests it;
+ * -DKWS_PORTABLE forces the portable form on a core that has the instructions. Both forms give equal results. */
 #ifndef KWS_SIMD_H
 #define KWS_SIMD_H
 
@@ -11,7 +11,8 @@
 
 #if defined(KWS_SIMD_EMULATION)
 #define KWS_SIMD 1
-#elif defined(__ARM_FEATURE_DSP) && !defined(__ARM_ARCH_ISA_ARM) && !defined(__ARM_BIG_ENDIAN) && !defined(KWS_PORTABLE)
+#elif defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_ARCH_ISA_ARM) && !defined(__ARM_BIG_ENDIAN) && \
+    !defined(KWS_PORTABLE)
 #define KWS_SIMD 1
 #include <arm_acle.h>
 #else
@@ -25,8 +26,10 @@
  * gcc also must not conclude from such a body which arguments and registers it leaves alone. */
 #if defined(__clang__)
 #define KWS_ASSEMBLY __attribute__((naked, noinline, aligned(4)))
-#else
+#elif __GNUC__ >= 8
 #define KWS_ASSEMBLY __attribute__((naked, noipa, aligned(4)))
+#else
+#define KWS_ASSEMBLY __attribute__((naked, noinline, noclone, aligned(4)))
 #endif
 #define KWS_UNUSED __attribute__((unused))
 

@@ -19,7 +19,8 @@
  * Samples pass through the front end; its rows of int8 features fill a window of KWS_FEATURES_FRAMES rows; each time
  * the window is full, which is every KWS_CONFIG_INFERENCE_ROWS rows after the first clip, the engine computes the
  * logits and the detector takes them. All memory is the caller's and its size is known at compile time. A spotter is
- * used by one thread at a time. */
+ * used by one thread at a time; since inferences are made inside of kws_spotter_push, that is no place for an
+ * interrupt, which puts its samples into a buffer instead. */
 #ifndef KWS_SPOTTER_H
 #define KWS_SPOTTER_H
 

@@ -81,15 +81,38 @@ def test_every_header_is_cplusplus_too(
         subprocess.run([*command, "-o", str(tmp_path / "object.o")], check=True)
 
 
+STRING_H = """
+#include <stddef.h>
+void *memcpy(void *, const void *, size_t);
+void *memmove(void *, const void *, size_t);
+void *memset(void *, int, size_t);
+"""
+
+
+def checked_by_clang(folder: Path, sources: list[Path], flags: tuple[str, ...], library: Path) -> tuple[int, str]:
+    """What clang says of these sources for a processor whose C library is not installed."""
+    (library / "string.h").write_text(STRING_H)
+    command = ["clang", *flags, "-ffreestanding", "-std=c99", *WARNINGS, "-fsyntax-only"]
+    command += [f"-isystem{library}", f"-I{folder / 'src'}", *map(str, sources)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
 def test_a_processor_of_16_bits_is_refused_before_it_computes_something_else(
     folder: Path, tool: Callable[[str, str], str], tmp_path: Path
 ) -> None:
-    # clang brings no C library for it; memcpy is what is declared there
-    (tmp_path / "string.h").write_text("#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\n")
-    command = [tool("clang", f"{APT_GET} clang"), "--target=msp430", "-ffreestanding", "-std=c99", "-fsyntax-only"]
-    command += [f"-isystem{tmp_path}", f"-I{folder / 'src'}", str(folder / "src" / "kws_conv.c")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode != 0 and "int, which must have 32 bits" in done.stderr
+    tool("clang", f"{APT_GET} clang")
+    code, said = checked_by_clang(folder, [folder / "src" / "kws_conv.c"], ("--target=msp430",), tmp_path)
+    assert code != 0 and "int, which must have 32 bits" in said
+
+
+def test_a_compiler_without_gccs_extensions_takes_the_portable_form(
+    folder: Path, tool: Callable[[str, str], str], tmp_path: Path
+) -> None:
+    tool("clang", f"{APT_GET} clang")
+    without = ("-fgnuc-version=0", "-D__asm__=NO_ASSEMBLY", "-D__attribute__=NO_ATTRIBUTES")
+    flags = ("--target=arm-none-eabi", "-mcpu=cortex-m4", "-mthumb", *without)
+    assert checked_by_clang(folder, sorted(folder.glob("src/*.c")), flags, tmp_path) == (0, "")
 
 
 STRICT_CPLUSPLUS = ("-Wold-style-cast", "-Wuseless-cast", "-Wcast-qual", "-Wcast-align=strict", "-Wredundant-decls")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from kws_edge.bundle import Bundle
 
 
+# a list of excluded recordings may hold thousands
+_LONGEST_LIST = 100
+
+
 def show(
     bundle: Annotated[Path, typer.Argument(help="The bundle to look at.", metavar="BUNDLE", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -50,21 +54,34 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _lines(description: dict[str, Any]) -> list[str]:
-    lines = []
-    for name, value in description.items():
-        if name in ("path", "format_version"):
-            continue
-        if isinstance(value, dict):
+    """What belongs to no table, then the tables; numbers, booleans and inner lists as TOML has them."""
+    known = ("path", "format_version")
+    lines = [
+        f"{name:24} {_text(value)}"
+        for name, value in description.items()
+        if not isinstance(value, dict) and name not in known
+    ]
+    for name, table in description.items():
+        if isinstance(table, dict):
             lines += ["", f"[{name}]"]
-            lines += [f"{key:24} {_text(item)}" for key, item in value.items()]
-        else:
-            lines.append(f"{name:24} {_text(value)}")
+            lines += [f"{key:24} {_file(item) if name == 'files' else _text(item)}" for key, item in table.items()]
     return lines
+
+
+def _file(entry: dict[str, Any]) -> str:
+    return f"{entry['bytes']:,} bytes, sha256 {entry['sha256']}"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key} = {_nested(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+        more = [f"... {len(value)} in all, which --json lists"] if len(value) > _LONGEST_LIST else []
+        return ", ".join([*map(_nested, value[:_LONGEST_LIST]), *more])
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    return f"{{{_text(value)}}}" if isinstance(value, dict) else _text(value)

@@ -169,6 +169,7 @@ def test_no_keyword_breaks_a_manifest() -> None:
     arduino = exported("arduino")
     assert f"sentence=Spots keywords in speech: {keywords}." in arduino["library.properties"].splitlines()
     assert len(arduino["README.md"].splitlines()) == 6
+    assert len(exported("generic")["README.md"].splitlines()) == 6
 
 
 def test_a_target_with_two_engines_asks_for_one() -> None:

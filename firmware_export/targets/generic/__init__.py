@@ -30,7 +30,8 @@ def files(firmware: Firmware) -> dict[str, str]:
             library="kws_spotter",
             example="kws_example",
             sources=c_sources(spotter),
-            keywords=", ".join(keywords),
+            # one line, whatever a folder of recordings was called
+            keywords=" ".join(", ".join(keywords).split()),
             version=__version__,
             rate=model.features.sample_rate_hz,
             arena=f"{firmware.arena_bytes + firmware.arena_alignment:,}",

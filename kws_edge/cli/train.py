@@ -96,6 +96,7 @@ def train(
     """Train a keyword spotter and write it as a bundle."""
     check_dependent(context, "qat", of=("qat_epochs",))
     from kws_edge.corpus.exclusion import read_exclusions
+    from kws_edge.files import check_folder_output
 
     flags: dict[str, dict[str, Any]] = {
         "features": {"sample_rate_hz": sample_rate},
@@ -114,7 +115,11 @@ def train(
         },
         "model": {"arch": arch, "options": dict(map(_option, option)) if option else None},
     }
-    for module, extra in (("tensorflow", "train"), ("matplotlib", "train")):
+    needed = [("tensorflow", "train"), ("matplotlib", "train")]
+    if tensorboard is not None:
+        needed.append(("tensorboard", "tensorboard"))
+        check_folder_output(tensorboard)
+    for module, extra in needed:
         if importlib.util.find_spec(module) is None:
             raise DependencyError(f"train needs {module}: pip install 'kws-edge[{extra}]'")
     request = _request(config, preset, flags, qat, tuple(teacher or ()))
@@ -217,7 +222,7 @@ def _request(
     from kws_edge.models.own import named_source
     from kws_edge.settings import check_tables, from_mapping, read_toml
     from kws_edge.spec import AugmentationSettings, CorpusSettings, DetectionSettings
-    from kws_edge.training.request import TrainingRequest
+    from kws_edge.training.request import TrainingRequest, suitable_teacher
 
     classes = {
         "features": FeatureSpec,
@@ -238,6 +243,9 @@ def _request(
     check_arch(settings["model"].arch)
     check_thresholds(settings["detection"], settings["corpus"].keywords)
     settings["model"] = named_source(settings["model"])
+    spec = settings["features"]
+    for teacher in teachers:
+        suitable_teacher(teacher, settings["corpus"].labels, spec.sample_rate_hz, spec.clip_samples)
     return TrainingRequest(
         **settings, quantization_aware=qat, teachers=teachers, command=shlex.join(["kws-edge", *sys.argv[1:]])
     )

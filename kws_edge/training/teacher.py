@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from kws_edge.bundle import Bundle, read_bundle
 from kws_edge.corpus import Corpus
-from kws_edge.errors import BundleError
 from kws_edge.models import build_model
 from kws_edge.models.network import load_weights
 from kws_edge.spec import FeatureSpec
+from kws_edge.training.request import suitable_teacher
 
 
 class Teachers:
@@ -23,7 +23,9 @@ class Teachers:
     """
 
     def __init__(self, paths: tuple[Path, ...], corpus: Corpus) -> None:
-        self._bundles = [_suitable(read_bundle(path), corpus) for path in paths]
+        self._bundles = [
+            suitable_teacher(path, corpus.labels, corpus.sample_rate_hz, corpus.clip_samples) for path in paths
+        ]
         self._models = [_float_model(bundle) for bundle in self._bundles]
 
     @property
@@ -46,21 +48,6 @@ class Teachers:
 def fingerprints(paths: tuple[Path, ...]) -> list[str]:
     """SHA-256 of what each teacher knows, for the student's provenance."""
     return [hashlib.sha256(read_bundle(path).weights).hexdigest() for path in paths]
-
-
-def _suitable(bundle: Bundle, corpus: Corpus) -> Bundle:
-    if bundle.labels != corpus.labels:
-        raise BundleError(
-            f"{bundle.path}: this teacher tells {', '.join(bundle.labels)} apart, the student is to tell "
-            f"{', '.join(corpus.labels)}; give a teacher that was trained with the same keywords in the same order"
-        )
-    heard = (bundle.features.sample_rate_hz, bundle.features.clip_samples)
-    if heard != (corpus.sample_rate_hz, corpus.clip_samples):
-        raise BundleError(
-            f"{bundle.path}: this teacher hears {heard[1]} samples at {heard[0]} Hz, the student's clips have "
-            f"{corpus.clip_samples} at {corpus.sample_rate_hz} Hz; give a teacher of the same rate and length"
-        )
-    return bundle
 
 
 def _float_model(bundle: Bundle) -> keras.Model:

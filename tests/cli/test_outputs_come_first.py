@@ -33,7 +33,13 @@ def test_a_folder_of_something_else_is_not_taken_for_the_output(arguments: tuple
 
 
 @pytest.mark.parametrize(
-    "arguments", [("bench", *NEITHER_IS_THERE, "-o"), ("layers", *NEITHER_IS_THERE, "--plot"), ("report", "gone", "-o")]
+    "arguments",
+    [
+        ("bench", *NEITHER_IS_THERE, "-o"),
+        ("layers", "gone", "--plot"),
+        ("report", "gone", "-o"),
+        ("train", "-o", "new", "--data", "gone", "--tensorboard"),
+    ],
 )
 def test_nothing_can_lie_below_a_file(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("not to be replaced")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kws_edge.cli.train import _request, resumable
-from kws_edge.errors import SettingsError
+from kws_edge.errors import BundleError, SettingsError
 from kws_edge.training.request import work_folder
 
 
@@ -78,6 +78,12 @@ def test_a_mistake_in_the_file_is_found_before_the_training(preset, toml, messag
     config.write_text(toml)
     with pytest.raises(SettingsError, match=message):
         request(preset, config)
+
+
+def test_a_teacher_that_is_none_is_found_before_the_recordings_are_read(tmp_path):
+    flags = {"features": {}, "corpus": {}, "training": {}, "model": {}}
+    with pytest.raises(BundleError, match="gone is no bundle: it does not exist"):
+        _request(None, None, flags, True, (tmp_path / "gone",))
 
 
 @pytest.mark.parametrize("begun", [True, False])

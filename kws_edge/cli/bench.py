@@ -35,7 +35,9 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(min=1, max=64, help="Threads of engines that use more than one.", show_default="cores")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="How long each engine listens, at a microphone's pace.")] = 5.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=3600, help="How long each engine listens, at a microphone's pace.")
+    ] = 5.0,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for bench.md, bench.json and bench.html.")
     ] = None,

@@ -25,7 +25,8 @@ WriteBudgetOption = Annotated[
     Path | None, typer.Option("--write-budget", help="TOML to write: what this bundle takes, as limits for the next.")
 ]
 MarginOption = Annotated[
-    float, typer.Option("--margin", min=0, help="Percent that --write-budget adds to sizes, counts and rates.")
+    float,
+    typer.Option("--margin", min=0, max=1000, help="Percent that --write-budget adds to sizes, counts and rates."),
 ]
 
 

@@ -65,6 +65,13 @@ def test_a_wrong_command_is_exit_code_2_without_a_trace(arguments: list[str]) ->
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["verify", "b", "--margin", "inf"], ["bench", "b", "--seconds", "inf"]])
+def test_a_number_without_end_is_refused(arguments: list[str]) -> None:
+    done = kws_edge(*arguments)
+    assert done.returncode == 2
+    assert "Invalid value" in done.stderr
+
+
 @pytest.mark.slow
 def test_an_edited_bundle_is_refused_by_every_verb(trained_bundle: Bundle, tmp_path: Path) -> None:
     copy = tmp_path / "copy"

@@ -84,6 +84,20 @@ def test_kconfig_parses_and_the_sample_turns_it_on(
     assert menu.syms["KWS_SPOTTER"].str_value == ("n" if engine == "tflm" else "y")
 
 
+def test_the_options_of_the_readme_are_all_that_an_application_needs(
+    files: dict[str, str], tmp_path: Path, package: Callable[[str, str], None]
+) -> None:
+    package("kconfiglib", "pip install 'kws-edge[targets]'")
+    from kconfig import symbols
+
+    menu = symbols(files["zephyr/Kconfig"], tmp_path, around=ZEPHYR)
+    options = re.findall(r"CONFIG_(\w+)=y", files["README.md"])
+    for name in sorted(options, key=lambda option: option == "KWS_SPOTTER"):
+        if name in menu.syms:
+            menu.syms[name].set_value("y")
+    assert menu.syms["KWS_SPOTTER"].str_value == "y"
+
+
 def test_options_in_cmake_are_defined(files: dict[str, str]) -> None:
     cmake = files["zephyr/CMakeLists.txt"]
     zephyrs = {"TENSORFLOW_LITE_MICRO_CMSIS_NN_KERNELS"}

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shlex
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -288,11 +287,12 @@ def _check_output(output: Path, *, resume: bool, restart: bool, force: bool) -> 
     if output.exists() and not force:
         raise BundleError(f"{output} exists; choose another --output, or --force to replace it")
     check_bundle_output(output)
-    unfinished = work_folder(output)
-    if restart:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    elif (unfinished / "state.npz").exists() and not resume:
+    unfinished = work_folder(output) / "state.npz"
+    if resume and not unfinished.exists():
+        raise BundleError(f"{unfinished}: there is no interrupted training to resume; leave --resume out")
+    # with `restart` the old state lives until the new training has begun: recordings may yet be missing
+    if unfinished.exists() and not (resume or restart):
         raise BundleError(
-            f"{output}: an interrupted training of it is in {unfinished}; --resume goes on with it, "
+            f"{output}: an interrupted training of it is in {unfinished.parent}; --resume goes on with it, "
             "--restart throws it away"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kws_edge.cli import main
 from kws_edge.cli.train import _request, resumable
 from kws_edge.errors import BundleError, SettingsError
 from kws_edge.training.request import work_folder
@@ -84,6 +85,23 @@ def test_a_teacher_that_is_none_is_found_before_the_recordings_are_read(tmp_path
     flags = {"features": {}, "corpus": {}, "training": {}, "model": {}}
     with pytest.raises(BundleError, match="gone is no bundle: it does not exist"):
         _request(None, None, flags, True, (tmp_path / "gone",))
+
+
+def test_restart_keeps_the_old_state_until_a_new_training_has_begun(tmp_path, capsys):
+    """A mistyped folder of recordings must not cost the hours that were trained."""
+    state = work_folder(tmp_path / "bundle") / "state.npz"
+    state.parent.mkdir()
+    state.touch()
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "-o", str(tmp_path / "bundle"), "--data", str(tmp_path / "typo"), "--restart"])
+    assert "typo: no such folder" in capsys.readouterr().err
+    assert state.exists()
+
+
+def test_without_an_interrupted_training_nothing_is_read_to_find_that_out(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "-o", str(tmp_path / "bundle"), "--data", str(tmp_path / "typo"), "--resume"])
+    assert "there is no interrupted training to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("begun", [True, False])

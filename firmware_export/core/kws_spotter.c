@@ -29,7 +29,7 @@ kws_status kws_spotter_init(kws_spotter *spotter, void *arena, size_t arena_byte
 static int8_t *next_row(kws_spotter *spotter) {
   if (spotter->rows == KWS_FEATURES_FRAMES) {
     const size_t kept = KWS_FEATURES_FRAMES - KWS_CONFIG_INFERENCE_ROWS;
-    kws_copy_down(spotter->features[0], spotter->features[KWS_CONFIG_INFERENCE_ROWS], kept * KWS_FEATURES_COLUMNS);
+    kws_copy_down(spotter->features, spotter->features + KWS_CONFIG_INFERENCE_ROWS, kept * KWS_FEATURES_COLUMNS);
     spotter->rows = (uint16_t)kept;
   }
   return spotter->features[spotter->rows];

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_firmware import SPECS, build_program, small_firmware, write_spotter
+from small_firmware import SPECS, WARNINGS, build_program, small_firmware, write_spotter
 
 from firmware_export.codegen.golden import checksum
+from kws_edge.spec import DetectionSettings
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +41,17 @@ def verdict(folder: Path, missing: int = 0) -> str:
 @pytest.mark.parametrize("kind", SPECS)
 def test_it_passes_on_every_kind_of_features(kind: str, tmp_path: Path) -> None:
     assert verdict(write_spotter(small_firmware(SPECS[kind]), tmp_path)) == "PASS"
+
+
+def test_inferences_may_be_a_whole_clip_apart(tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    settings = DetectionSettings(inference_stride_ms=1000, smoothing_window=2, threshold=0.3, minimum_count=1)
+    firmware = small_firmware(SPECS["mfcc"], detection=settings)
+    assert firmware.inference_rows == firmware.model.features.frames
+    folder = write_spotter(firmware, tmp_path)
+    assert verdict(folder) == "PASS"
+    # which knows that no row is kept
+    command = [tool("clang", f"{APT_GET} clang"), "-std=c99", *WARNINGS, f"-I{folder}", "-fsyntax-only"]
+    subprocess.run([*command, str(folder / "kws_spotter.c")], check=True)
 
 
 def spoil(folder: Path, file: str, pattern: str, change: Callable[[int], int]) -> None:

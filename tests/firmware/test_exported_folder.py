@@ -212,6 +212,26 @@ def test_the_network_alone_fails_its_selftest_when_a_constant_differs(
     assert (done.stdout, done.returncode) == ("FAIL: the network's outputs differ\n", 1)
 
 
+NULL_MAIN = """
+#include "kws_network_selftest.h"
+#include <stddef.h>
+static int8_t input[KWS_NETWORK_INPUT_BYTES], output[KWS_NETWORK_OUTPUT_BYTES];
+static uint32_t arena[KWS_NETWORK_ARENA_BYTES / 4 + 1];
+int main(void) {
+  return kws_network_selftest(NULL, output, arena) || kws_network_selftest(input, NULL, arena) ||
+         kws_network_selftest(input, output, NULL) || !kws_network_selftest(input, output, arena);
+}
+"""
+
+
+def test_the_network_alone_fails_its_selftest_without_memory(tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    tool("gcc", f"{APT_GET} gcc")
+    folder = write_sources({**network_folder(), "main.c": NULL_MAIN}, tmp_path)
+    sources = sorted(map(str, [folder / "main.c", *folder.glob("src/*.c")]))
+    subprocess.run(["gcc", f"-I{folder / 'src'}", *sources, "-o", str(folder / "program")], check=True)
+    assert subprocess.run([folder / "program"]).returncode == 0
+
+
 @pytest.mark.parametrize("name", [name for name, target in targets().items() if "aot" in target.engines])
 def test_the_same_firmware_gives_the_same_files(name: str, firmware: Firmware) -> None:
     first = targets()[name].files(firmware)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_firmware import SPECS, WARNINGS, build_program, small_firmware, write_spotter
+from small_firmware import SPECS, WARNINGS, build_program, small_firmware, some_audio, write_spotter
 
+from firmware_export.codegen.firmware import CORE
 from firmware_export.codegen.golden import checksum
+from firmware_export.trial import try_firmware
 from kws_edge.spec import DetectionSettings
 
 pytestmark = pytest.mark.slow
@@ -52,6 +54,16 @@ def test_inferences_may_be_a_whole_clip_apart(tmp_path: Path, tool: Callable[[st
     # which knows that no row is kept
     command = [tool("clang", f"{APT_GET} clang"), "-std=c99", *WARNINGS, f"-I{folder}", "-fsyntax-only"]
     subprocess.run([*command, str(folder / "kws_spotter.c")], check=True)
+
+
+def test_it_takes_no_more_stack_than_its_header_says(tool: Callable[[str, str], str]) -> None:
+    tool("arm-none-eabi-gcc", f"{APT_GET} gcc-arm-none-eabi libnewlib-arm-none-eabi")
+    tool("qemu-system-arm", f"{APT_GET} qemu-system-arm")
+    said = re.search(r"([\d.]+) KB of stack", (CORE / "kws_selftest.h").read_text())
+    firmware = small_firmware(SPECS["mfcc"])
+    memory = try_firmware(firmware, "cortex-m0", some_audio(firmware.model.features, 1.1)).memory
+    assert said is not None
+    assert 300 < memory.selftest_stack_bytes <= 1024 * float(said[1])
 
 
 def spoil(folder: Path, file: str, pattern: str, change: Callable[[int], int]) -> None:

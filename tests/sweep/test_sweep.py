@@ -109,7 +109,7 @@ def test_a_damaged_bundle_is_named_and_not_the_last_line_of_its_log(tmp_path):
     (tmp_path / "logs" / "one.log").write_text('{\n  "int8_bytes": 3\n}\n')
     told = []
     (outcome,) = Runner(tmp_path, None, 1).run([Job("one", "", ())], told.append)
-    assert told == [outcome] and "bundle.toml is missing" in outcome.failure
+    assert told == [outcome] and "there is no bundle.toml" in outcome.failure
 
 
 @pytest.fixture

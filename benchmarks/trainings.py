@@ -187,14 +187,15 @@ def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measu
     """A row with figures of the testing list as `kws-edge models` reads it; None for a network without a preset."""
     if variant.preset is None or "test_int8" not in line:
         return None
-    (entry,) = (each for each in catalogue() if each.price.preset == variant.preset)
+    # its own features come first
+    own = next(each.price.features for each in catalogue() if each.price.preset == variant.preset)
     int8 = np.array(line["test_int8"]) / 100
     clips, training = bundle.metrics["clips"], bundle.training
     khz = bundle.features.sample_rate_hz / 1000
     return Measurement(
         preset=variant.preset,
-        features={**entry.price.features, **variant.settings.get("features", {})},
-        data=f"Speech Commands V2-12, {sum(clips.values()):,} clips at {khz:g} kHz, testing list of {clips['test']:,}",
+        features={**own, **variant.settings.get("features", {})},
+        data=f"Speech Commands V2-12 at {khz:g} kHz, testing list of {clips['test']:,} clips",
         float_accuracy=round(line["test_float_mean"] / 100, 4),
         int8_accuracy=round(float(int8.mean()), 4),
         int8_deviation=round(float(int8.std(ddof=1)), 4) if len(int8) > 1 else None,

@@ -65,8 +65,14 @@ def check_arch(arch: str) -> None:
 
 
 def family_module(arch: str) -> Any:
-    """The module of a family: `Settings`, `build`, `FEATURES` and `PRESETS`."""
+    """The module of a family: `Settings`, `build`, `FEATURES` and `PRESETS`, where wanted `PRESET_FEATURES`."""
     return importlib.import_module(f"kws_edge.models.{arch}")
+
+
+def preset_features(arch: str, preset: str) -> dict[str, Any]:
+    """What a preset changes in the default FeatureSpec: its family's `FEATURES`, and its own `PRESET_FEATURES`."""
+    module = family_module(arch)
+    return {**module.FEATURES, **getattr(module, "PRESET_FEATURES", {}).get(preset, {})}
 
 
 def _logits(network: Any, settings: ModelSettings) -> Any:

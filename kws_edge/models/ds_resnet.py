@@ -51,6 +51,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "ds_resnet-2d": {},
 }
+# M's width has use for how coefficients change; S has no products left for further columns
+PRESET_FEATURES: dict[str, dict[str, Any]] = {"ds_resnet-M": {"mel_bands": 32, "coefficients": 20, "deltas": 1}}
 
 
 @dataclass(frozen=True, kw_only=True)

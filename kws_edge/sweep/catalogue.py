@@ -130,14 +130,13 @@ def wanted() -> tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]:
 
     Imports TensorFlow.
     """
-    from kws_edge.models import FAMILIES, family_module
+    from kws_edge.models import FAMILIES, family_module, preset_features
 
     measurements = read_measurements(MEASURED)
     found: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
     for arch in FAMILIES:
-        module = family_module(arch)
-        for preset, options in module.PRESETS.items():
-            fronts = [module.FEATURES, *(m.features for m in measurements if m.preset == preset)]
+        for preset, options in family_module(arch).PRESETS.items():
+            fronts = [preset_features(arch, preset), *(m.features for m in measurements if m.preset == preset)]
             for number, features in enumerate(fronts):
                 if features not in fronts[:number]:
                     found.append((preset, arch, options, features))

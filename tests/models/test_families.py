@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow")
 from firmware_export.codegen.compiled import compile_network  # after the check for TensorFlow
 from firmware_export.codegen.host import HostNetwork
 from kws_edge.conversion import check_int8, convert_int8
-from kws_edge.models import FAMILIES, blocks, build_model, family_module
+from kws_edge.models import FAMILIES, blocks, build_model, family_module, preset_features
 from kws_edge.models.network import load_weights, weights_of
 from kws_edge.runtime import open_interpreter
 from kws_edge.settings import from_mapping
@@ -124,8 +124,9 @@ def test_tflm_and_the_ahead_of_time_engine_equal_the_reference_on_every_output(f
 @pytest.mark.parametrize("family", FAMILIES)
 def test_presets_are_settings_that_their_family_and_the_front_end_take(family):
     module = family_module(family)
-    FeatureSpec(**module.FEATURES)
     assert module.PRESETS
+    assert set(getattr(module, "PRESET_FEATURES", {})) <= set(module.PRESETS)
     for name, options in module.PRESETS.items():
         assert name.startswith(family)
+        FeatureSpec(**preset_features(family, name))
         from_mapping(module.Settings, options, source=name)

@@ -54,11 +54,14 @@ TABLES = ("features", "corpus", "augmentation", "training", "model", "detection"
 class Variant:
     """One row of the table."""
 
+    # the TOML file that has it
     source: Path
     name: str
-    # tables of `kws-edge train --config`, or of a preset
+    # tables of `kws-edge train --config`
     settings: dict[str, dict[str, Any]]
+    # as `kws-edge train --preset`; without one, [model] names the network
     preset: str | None
+    # names of variants of this file, or "other.toml: name"
     teachers: tuple[str, ...]
     # train without the recordings that `data check` finds spoiled
     exclude: bool
@@ -230,6 +233,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--measured", type=Path, help="file to keep what presets reached in; wants --test")
     given = parser.parse_args()
+    if given.measured and not given.test:
+        parser.error("--measured keeps figures of the testing list; add --test")
     data = find_data(given.data)
     if data is None:
         sys.exit("give --data or set KWS_EDGE_DATA")

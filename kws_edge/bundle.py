@@ -18,7 +18,7 @@ import numpy as np
 
 from kws_edge import __version__
 from kws_edge.errors import BundleError, SettingsError
-from kws_edge.files import check_place, replacing_folder
+from kws_edge.files import check_output, replacing_folder
 from kws_edge.settings import from_mapping, parse_toml, to_mapping, to_toml
 from kws_edge.spec import (
     AugmentationSettings,
@@ -159,7 +159,7 @@ def check_bundle_output(path: Path) -> None:
     """Raise BundleError if `path` is something that a bundle must not replace, StorageError if none can be written."""
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file()):
         raise BundleError(f"{path} exists and is no bundle; choose another output")
-    check_place(path)
+    check_output(path)
 
 
 def write_bundle(path: Path, contents: BundleContents) -> Bundle:

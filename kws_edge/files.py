@@ -34,7 +34,7 @@ def _storage_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"cannot write {path}: {reason}; choose another output or free the space")
 
 
-def check_place(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Raise StorageError if nothing can be put at `path`, for what works long before it writes.
 
     What only writing can tell, such as a full disk, the functions below still tell.
@@ -49,7 +49,7 @@ def check_file_output(path: Path) -> None:
     """Raise StorageError if `path` cannot become a file."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; name a file")
-    check_place(path)
+    check_output(path)
 
 
 def check_folder_output(path: Path) -> None:
@@ -59,7 +59,7 @@ def check_folder_output(path: Path) -> None:
     elif path.exists():
         raise StorageError(f"cannot write {path}: it is no folder; choose another output")
     else:
-        check_place(path)
+        check_output(path)
 
 
 def _check_permission(path: Path, folder: Path) -> None:

@@ -55,7 +55,7 @@ def calibrate(
     from kws_edge.bundle import check_bundle_output, read_bundle, write_calibrated
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
-    from kws_edge.files import check_file_output, check_place, write_file
+    from kws_edge.files import check_file_output, check_output, write_file
     from kws_edge.reports.detection import det_png, outcome_text, points_table, settings_text
     from kws_edge.verification.calibration import Target
     from kws_edge.verification.calibration import calibrate as search
@@ -71,7 +71,7 @@ def calibrate(
     # again on the stream as it was made; here before an hour of it is
     wanted.check_hours(hours)
     source = read_bundle(bundle)
-    check_place(output or bundle)
+    check_output(output or bundle)
     corpus = corpus_of_bundle(source, data)
     validation = open_stream(corpus, "validation", hours=hours, seed=seed, negatives=negatives)
     run = run_on_stream(source, validation, with_firmware=False)

@@ -11,7 +11,7 @@ import pytest
 
 from firmware_export.codegen.folder import write_export
 from kws_edge.errors import KwsEdgeError, StorageError
-from kws_edge.files import check_file_output, check_folder_output, check_place, replacing_folder, write_file
+from kws_edge.files import check_file_output, check_folder_output, check_output, replacing_folder, write_file
 
 SmallDisk = Callable[[int], AbstractContextManager[Path]]
 
@@ -54,7 +54,7 @@ def test_what_will_not_be_written_is_known_before_the_work(tmp_path: Path) -> No
         check_file_output(tmp_path / "folder")
     with pytest.raises(StorageError, match="is no folder"):
         check_folder_output(tmp_path / "file")
-    for check in (check_file_output, check_folder_output, check_place):
+    for check in (check_file_output, check_folder_output, check_output):
         with pytest.raises(StorageError, match=r"file is no folder"):
             check(tmp_path / "file" / "below" / "it")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]

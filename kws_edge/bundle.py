@@ -212,9 +212,11 @@ def write_calibrated(
 ) -> Bundle:
     """Write `bundle` with other detection settings to `path`, which may be its own, and return what was written.
 
-    `command` is the command line that chose them, `measured` becomes the metrics' entry "detection". All else stays as
-    it was, byte for byte. The folder appears whole or not at all. Raises as `write_bundle` does.
+    `command` is the command line that chose them, `measured` becomes the metrics' entry "detection"; without any, there
+    is none, since an earlier one was measured with other settings. All else stays as it was, byte for byte. The folder
+    appears whole or not at all. Raises as `write_bundle` does.
     """
+    metrics = {name: value for name, value in bundle.metrics.items() if name != "detection"}
     time = datetime.now(timezone.utc).isoformat(timespec="seconds")
     contents = BundleContents(
         quantization_aware=bundle.quantization_aware,
@@ -228,7 +230,7 @@ def write_calibrated(
         int8_model=bundle.int8_model,
         float_model=bundle.float_model,
         weights=bundle.weights,
-        metrics={**bundle.metrics, "detection": dict(measured)},
+        metrics={**metrics, "detection": dict(measured)} if measured else metrics,
         history_csv=bundle.files[HISTORY].decode(),
         history_png=bundle.files[HISTORY_PLOT],
     )

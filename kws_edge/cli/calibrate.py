@@ -1,4 +1,4 @@
-"""`kws-edge calibrate`: the detection settings for a rate of false accepts, from streams of recordings."""
+"""`kws-edge calibrate`: the detection settings for a rate of false accepts, from streams of recordings, or by hand."""
 
 from __future__ import annotations
 
@@ -13,21 +13,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.dependent_options import check_dependent
 from kws_edge.cli.stream_options import HoursOption, NegativesOption, StreamSeedOption, open_stream, run_on_stream
-from kws_edge.errors import DependencyError
+from kws_edge.errors import DependencyError, SettingsError
 
 if TYPE_CHECKING:
+    from kws_edge.bundle import Bundle
+    from kws_edge.spec import DetectionSettings
     from kws_edge.verification.calibration import Calibration
 
 
 def calibrate(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="The bundle to calibrate.", metavar="BUNDLE", show_default=False)],
     target: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--false-accepts-per-hour", min=0, help="At most so many, of all keywords together.", show_default=False
         ),
-    ],
+    ] = None,
+    by_hand: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Instead: a setting of [detection] by hand, as threshold=0.8 or thresholds.yes=0.7, unmeasured; "
+            "may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of recordings; else KWS_EDGE_DATA, else synthesized speech.")
     ] = None,
@@ -48,10 +61,19 @@ def calibrate(
     plot: Annotated[Path | None, typer.Option(help="PNG to write: the DET curve on the testing stream.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Choose a bundle's detection settings on validation streams; report them on testing streams.
+    """Choose a bundle's detection settings on validation streams and report them on testing streams, or set them.
 
     Exit code 1, and nothing written, if no setting reaches the target.
     """
+    if (target is None) == (not by_hand):
+        raise SettingsError(
+            "say either --false-accepts-per-hour N, to choose settings, or --set NAME=VALUE, to give them"
+        )
+    if target is None:
+        streams = ("data", "hours", "negatives", "per_keyword", "miss_rate", "seed", "plot")
+        check_dependent(context, "target", of=streams)
+        _write_by_hand(bundle, output, by_hand or [], as_json=as_json)
+        return
     from kws_edge.bundle import check_bundle_output, read_bundle, write_calibrated
     from kws_edge.cli.progress import progress_bar
     from kws_edge.cli.recordings import corpus_of_bundle
@@ -89,8 +111,7 @@ def calibrate(
         "validation": found.chosen.to_json(),
         "testing": result.point.to_json(),
     }
-    command = shlex.join(["kws-edge", *sys.argv[1:]])
-    written = write_calibrated(output or bundle, source, found.chosen.settings, command=command, measured=measured)
+    written = write_calibrated(output or bundle, source, found.chosen.settings, command=_command(), measured=measured)
     points = {f"{hours:g} h of validation, chosen on": found.chosen, f"{hours:g} h of testing": result.point}
     if plot is not None:
         write_file(plot, det_png({"testing, one threshold": result.det}, points, f"{source.path.name}"))
@@ -99,6 +120,39 @@ def calibrate(
         return
     print(f"{written.path}: {settings_text(found.chosen.settings)}\n")
     print(points_table(points), "on testing:", outcome_text(result.outcome), sep="\n\n")
+
+
+def _command() -> str:
+    return shlex.join(["kws-edge", *sys.argv[1:]])
+
+
+def _write_by_hand(bundle: Path, output: Path | None, assignments: list[str], *, as_json: bool) -> None:
+    from kws_edge.bundle import check_bundle_output, read_bundle, write_calibrated
+    from kws_edge.reports.detection import settings_text
+    from kws_edge.settings import to_mapping
+
+    if output is not None:
+        check_bundle_output(output)
+    source = read_bundle(bundle)
+    written = write_calibrated(output or bundle, source, _set(source, assignments), command=_command(), measured={})
+    if as_json:
+        print(json.dumps({"bundle": str(written.path), "settings": to_mapping(written.detection)}, indent=2))
+        return
+    print(f"{written.path}: {settings_text(written.detection)}")
+
+
+def _set(bundle: Bundle, assignments: list[str]) -> DetectionSettings:
+    """The bundle's detection settings with some of them assigned as TOML does; an empty `thresholds` drops them all."""
+    from kws_edge.detection import check_thresholds
+    from kws_edge.settings import from_mapping, parse_toml, to_mapping
+    from kws_edge.spec import SILENCE, UNKNOWN, DetectionSettings
+
+    given = parse_toml("\n".join(assignments).encode(), Path("--set"))
+    settings = from_mapping(DetectionSettings, {**to_mapping(bundle.detection), **given}, source="--set")
+    if settings.thresholds:
+        settings = dataclasses.replace(settings, thresholds={**bundle.detection.thresholds, **settings.thresholds})
+    check_thresholds(settings, [label for label in bundle.labels if label not in (SILENCE, UNKNOWN)])
+    return settings
 
 
 def _report_failure(found: Calibration, path: Path, *, as_json: bool) -> None:

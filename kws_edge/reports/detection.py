@@ -70,7 +70,8 @@ def settings_text(settings: DetectionSettings) -> str:
     """Detection settings on one line."""
     own = "".join(f", {word} {threshold:g}" for word, threshold in settings.thresholds.items())
     return (
-        f"smoothing {settings.smoothing_window}, threshold {settings.threshold:g}{own}, "
+        f"an inference every {settings.inference_stride_ms:g} ms, smoothing {settings.smoothing_window}, "
+        f"threshold {settings.threshold:g}{own}, "
         f"minimum count {settings.minimum_count}, refractory {settings.refractory_ms} ms"
     )
 

@@ -44,18 +44,26 @@ def build_model(
 ) -> keras.Model:
     """The network that `settings` names, in one form: features float32 [n, frames, columns, 1] to logits [n, labels].
 
-    Raises SettingsError for an unknown family or option, and for features that leave a layer nothing to compute on.
+    Raises SettingsError for an unknown family or option, for features that leave a layer nothing to compute on, and for
+    a network of the user's own that gives anything but logits.
     """
     from kws_edge.models.network import Network
 
     check_arch(settings.arch)
     network = Network(spec, labels, form, learned_ranges=learned_ranges)
     try:
-        return network.model(_logits(network, settings))
+        model = network.model(_logits(network, settings))
     except ValueError as error:
         # Keras wraps the reason in advice to its own developers
         reason = str(error).split("Error encountered:")[-1].split(" for '{{node")[0].strip()
         raise SettingsError(f"{settings.arch} does not fit features of shape {spec.shape}: {reason}") from error
+    if [tuple(output.shape) for output in model.outputs] != [(None, labels)]:
+        given = ", ".join(str(tuple(output.shape)) for output in model.outputs)
+        raise SettingsError(
+            f"{settings.arch} gives {given}; logits of {labels} labels are wanted: return network.classifier(x), "
+            "x with height and width 1"
+        )
+    return model
 
 
 def check_arch(arch: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.models.network import Network
+from kws_edge.spec import require
 
 # the paper's 40 bands and 10 ms; all 40 coefficients hold what the bands do
 FEATURES: dict[str, Any] = {"mel_bands": 40, "coefficients": 40, "window_stride_ms": 10.0}
@@ -39,6 +40,9 @@ class Settings:
     first_strides: tuple[int, ...] = (1, 2)
     # part of each block's row dropped in training
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(len(self.first_strides) == 2, f"first_strides = {list(self.first_strides)}; write [frames, columns]")
 
 
 def build(network: Network, settings: Settings) -> Any:

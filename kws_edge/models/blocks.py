@@ -277,10 +277,10 @@ class Pool(keras.layers.Layer):
         super().__init__(**kwargs)
         self.form, self.kind = form, kind
         self.size, self.strides, self.padding = size, strides, padding
-        self._input_range = [input_range]  # in a list, so that Keras does not track its variables a second time
+        self._input_range = input_range  # Keras counts its variables once, as those of the layer that owns it
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.kind == "max":
             return tf.nn.max_pool2d(x, self.size, self.strides, self.padding)
         # means lie closer together than what they are means of: they must not shrink the range of their input
-        return self._input_range[0].rounded(tf.nn.avg_pool2d(x, self.size, self.strides, self.padding))
+        return self._input_range.rounded(tf.nn.avg_pool2d(x, self.size, self.strides, self.padding))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kws_edge.models.network import Network
+from kws_edge.spec import require
 
 FEATURES: dict[str, Any] = {}
 PRESETS: dict[str, dict[str, Any]] = {"ds_cnn-S": {}, "ds_cnn-M": {"size": "M"}, "ds_cnn-L": {"size": "L"}}
@@ -44,6 +45,9 @@ class Settings:
     blocks: int = 0
     # part of the last features dropped in training
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(self.blocks >= 0, f"blocks = {self.blocks}; use 1 or more, 0 for the size's")
 
 
 def build(network: Network, settings: Settings) -> Any:

@@ -18,9 +18,11 @@ from kws_edge.models.blocks import (
     InputQuantizer,
     Pool,
 )
-from kws_edge.spec import FeatureSpec
+from kws_edge.spec import FeatureSpec, require
 
 Pair = tuple[int, int]
+# part of the paths of the variables that hold a generator's state
+_GENERATOR = "seed_generator"
 
 
 def _pair(value: int | Pair) -> Pair:
@@ -67,7 +69,14 @@ class Network:
         """Convolution, batch normalisation, ReLU.
 
         `into_concatenation` and `into_gate` leave the rounding to `concatenate` or `gate`, which must follow.
+        Raises SettingsError where there is nothing to compute: no channels, or a kernel or strides below 1.
         """
+        name = self._name("depthwise" if depthwise else "convolution")
+        require(
+            min(filters, x.shape[-1], *_pair(kernel), *_pair(strides), *_pair(dilation)) >= 1,
+            f"{name}: {x.shape[-1]} channels to {filters}, kernel {kernel}, strides {strides}, dilation {dilation}; "
+            "each must be 1 or more",
+        )
         layer = Convolution(
             self.form,
             filters=filters,
@@ -80,7 +89,7 @@ class Network:
             relu=relu,
             output_range=not (into_concatenation or into_gate),
             learned_range=self._learned,
-            name=self._name("depthwise" if depthwise else "convolution"),
+            name=name,
         )
         return self._remember(layer(x), layer.range)
 
@@ -146,7 +155,11 @@ class Network:
         strides: int | Pair | None = None,
         padding: Literal["SAME", "VALID"] = "VALID",
     ) -> Any:
-        """Windowed pooling; strides default to the window's size."""
+        """Windowed pooling; strides default to the window's size.
+
+        Raises SettingsError for a tensor that has no int8 range of its own for the result to keep.
+        """
+        require(id(x) in self._ranges, f"{kind} pool: its input has no int8 range; pool what concatenate or gate gave")
         layer = Pool(
             self.form,
             kind=kind,
@@ -180,7 +193,7 @@ class Network:
 
 def parameters(model: keras.Model, *, random_state: bool = False) -> list[Any]:
     """The variables of a model in a fixed order, without the state of dropout's generators unless `random_state`."""
-    return [variable for variable in model.variables if random_state or "seed_generator" not in variable.path]
+    return [variable for variable in model.variables if random_state or _GENERATOR not in variable.path]
 
 
 def weights_of(model: keras.Model, *, random_state: bool = False) -> dict[str, np.ndarray[Any, Any]]:
@@ -189,6 +202,15 @@ def weights_of(model: keras.Model, *, random_state: bool = False) -> dict[str, n
 
 
 def load_weights(model: keras.Model, weights: dict[str, np.ndarray[Any, Any]], *, random_state: bool = False) -> None:
-    """Put `weights` (from `weights_of` any form of the same network) into `model`; raises KeyError for a stranger."""
-    for variable in parameters(model, random_state=random_state):
+    """Put `weights` (from `weights_of` any form of the same network) into `model`; raises KeyError for a stranger.
+
+    With `random_state` the generators get their states in order: Keras numbers them through a whole process, so their
+    paths are others in another one.
+    """
+    for variable in parameters(model):
         variable.assign(weights[variable.path])
+    if random_state:
+        states = [state for path, state in weights.items() if _GENERATOR in path]
+        generators = [variable for variable in model.variables if _GENERATOR in variable.path]
+        for variable, state in zip(generators, states, strict=True):
+            variable.assign(state)

@@ -14,9 +14,10 @@ import hashlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from kws_edge.errors import SettingsError
+from kws_edge.errors import KwsEdgeError, SettingsError
 from kws_edge.spec import ModelSettings
 
 
@@ -50,7 +51,7 @@ def build_own(arch: str, network: Any, options: Mapping[str, Any], sha256: str |
     """Logits [n, labels] by the function that `arch` names.
 
     Raises SettingsError when there is no such file or function, it is not the file with `sha256` (if that is
-    given), or the function has no such options.
+    given), the function has no such options, or it fails.
     """
     source, (path, name) = _source(arch), _parts(arch)
     if sha256 is not None and hashlib.sha256(source).hexdigest() != sha256:
@@ -67,7 +68,15 @@ def build_own(arch: str, network: Any, options: Mapping[str, Any], sha256: str |
         inspect.signature(function).bind(network, **options)
     except TypeError as error:
         raise SettingsError(f"{path}: {name}: {error}; the options are its keyword arguments") from error
-    return function(network, **options)
+    try:
+        return function(network, **options)
+    except (KwsEdgeError, ValueError):  # `build_model` says what Keras means
+        raise
+    except Exception as error:
+        line = next(
+            (frame.lineno for frame in reversed(extract_tb(error.__traceback__)) if frame.filename == str(path)), 0
+        )
+        raise SettingsError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
 
 
 def _parts(arch: str) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.models.network import Network
+from kws_edge.spec import require
 
 # what the paper trains on; its frames are 10 ms apart
 FEATURES: dict[str, Any] = {"mel_bands": 32, "coefficients": 32, "window_stride_ms": 10.0}
@@ -35,6 +36,9 @@ class Settings:
     first_stride: int = 1
     # standard deviation of what is added to the gates in float training; a gate is 0 to 1
     noise: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(self.noise >= 0, f"noise = {self.noise}; use 0 or more")
 
 
 def build(network: Network, settings: Settings) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kws_edge.models.network import Network
+from kws_edge.spec import require
 
 # the paper's 40 coefficients; its frames are 30 ms long and 10 ms apart
 FEATURES: dict[str, Any] = {"mel_bands": 40, "coefficients": 40, "window_stride_ms": 10.0}
@@ -36,6 +37,9 @@ class Settings:
     kernel: int = 9
     # part of the last features dropped in training
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(self.width > 0, f"width = {self.width}; use above 0")
 
 
 def build(network: Network, settings: Settings) -> Any:

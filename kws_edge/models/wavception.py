@@ -42,6 +42,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         require(1 <= self.levels <= len(DEPTHS), f"levels = {self.levels}; use 1 to {len(DEPTHS)}")
+        require(self.width > 0, f"width = {self.width}; use above 0")
+        require(self.stem_stride >= 1, f"stem_stride = {self.stem_stride}; use 1 for none, or more")
 
 
 def build(network: Network, settings: Settings) -> Any:

@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow")
 from firmware_export.codegen.compiled import compile_network  # after the check for TensorFlow
 from firmware_export.codegen.host import HostNetwork
 from kws_edge.conversion import check_int8, convert_int8
+from kws_edge.errors import SettingsError
 from kws_edge.models import FAMILIES, blocks, build_model, family_module, preset_features
 from kws_edge.models.network import load_weights, weights_of
 from kws_edge.runtime import open_interpreter
@@ -130,3 +131,36 @@ def test_presets_are_settings_that_their_family_and_the_front_end_take(family):
         assert name.startswith(family)
         FeatureSpec(**preset_features(family, name))
         from_mapping(module.Settings, options, source=name)
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "said"),
+    [
+        ("bc_resnet", {"first_strides": [2]}, r"first_strides = \[2\]; write \[frames, columns\]"),
+        ("ds_cnn", {"blocks": -1}, "blocks = -1"),
+        ("sparknet", {"noise": -1.0}, "noise = -1.0"),
+        ("sparknet", {"gates": 0}, "convolution_8: 16 channels to 0"),
+        ("tc_resnet", {"width": -1.0}, "width = -1.0"),
+        ("tc_resnet", {"kernel": 0}, r"kernel \(0, 1\)"),
+        ("tiny_conv", {"width": 0}, "channels to 0"),
+        ("wavception", {"stem_stride": 0}, "stem_stride = 0"),
+        ("wavception", {"width": 0.0}, "width = 0.0"),
+    ],
+)
+def test_a_shape_that_is_none_is_refused_by_name(family, options, said):
+    with pytest.raises(SettingsError, match=said):
+        build_model(ModelSettings(arch=family, options=options), FeatureSpec(), LABELS, "float")
+
+
+def test_generators_go_on_where_they_were_in_whichever_process():
+    """Keras numbers generators through a process: an interrupted training may go on in one that built others before."""
+    settings = ModelSettings(arch="tc_resnet", options={"width": 0.25})
+    first, again = (build_model(settings, FeatureSpec(), LABELS, "float") for _ in range(2))
+    saved = weights_of(first, random_state=True)
+    states = [value for path, value in saved.items() if path not in weights_of(first)]
+    assert len(states) == 1
+    load_weights(again, saved, random_state=True)
+    restored = weights_of(again, random_state=True)
+    assert [value.tolist() for path, value in restored.items() if path not in weights_of(again)] == [
+        value.tolist() for value in states
+    ]

@@ -51,6 +51,25 @@ def test_a_mistake_names_file_and_function(file, arch, options, said):
         )
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("    return network.input", r"mine.py:build gives \(None, 49, 10, 1\); logits of 4 labels are wanted"),
+        ("    return missing", r"mine\.py, line 2: NameError: name 'missing' is not defined"),
+        (
+            "    x = network.convolution(network.input, 5, 3, into_concatenation=True)\n"
+            "    return network.classifier(network.global_average_pool(x))",
+            "average pool: its input has no int8 range",
+        ),
+        ("    return network.convolution(network.input, 0, 3)", "convolution_1: 1 channels to 0, kernel 3"),
+    ],
+)
+def test_a_function_that_builds_no_network_is_told_where_it_is_wrong(file, body, said):
+    file.write_text(f"def build(network):\n{body}\n")
+    with pytest.raises(SettingsError, match=said):
+        build_model(ModelSettings(arch=f"{file}:build"), FeatureSpec(), 4, "float")
+
+
 def test_neither_family_nor_file_is_an_error():
     with pytest.raises(SettingsError, match=r"sparknet.*file\.py:function"):
         check_arch("sparknot")

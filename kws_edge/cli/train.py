@@ -233,10 +233,11 @@ def _request(
     }
     tables = read_toml(config) if config else {}
     check_tables(tables, tuple(classes), source=config)
-    defaults = _preset(preset, {**tables.get("model", {}), **flags["model"]}) if preset else {}
+    typed = {name: {key: value for key, value in flags[name].items() if value is not None} for name in flags}
+    defaults = _preset(preset, {**tables.get("model", {}), **typed["model"]}) if preset else {}
     settings: dict[str, Any] = {}
     for name, cls in classes.items():
-        given = {key: value for key, value in flags.get(name, {}).items() if value is not None}
+        given = typed.get(name, {})
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
         settings[name] = from_mapping(cls, _layered(defaults.get(name, {}), tables.get(name, {}), given), source=source)
     check_arch(settings["model"].arch)
@@ -254,7 +255,8 @@ def _layered(*layers: dict[str, Any]) -> dict[str, Any]:
     """One table of several, later ones overriding earlier ones; a network's options one by one, none of another."""
     merged: dict[str, Any] = {}
     for layer in layers:
-        arch = merged.get("arch", ModelSettings.arch)
+        # options that stand without a network are whichever network's is named at last
+        arch = merged.get("arch", layer.get("arch"))
         same = layer.get("arch", arch) == arch
         kept = {key: value for key, value in merged.items() if same or key != "options"}
         merged = {**kept, **layer}

@@ -45,6 +45,7 @@ def test_options_of_one_network_are_not_anothers(tmp_path):
     assert request(None, config, arch="ds_cnn", options={"width": 8}).model.options == {"width": 8}
     config.write_text("[model]\noptions = {width = 24}\n")
     assert request(None, config, arch="ds_cnn").model.options == {"width": 24}
+    assert request(None, config, arch="sparknet").model.options == {"width": 24}
     config.write_text("[model]\noptions = 3\n")
     with pytest.raises(SettingsError, match="options = 3; expected a table"):
         request(None, config)
@@ -61,6 +62,13 @@ def test_options_of_one_network_are_not_anothers(tmp_path):
 def test_what_names_no_single_network_is_refused(preset, model, message):
     with pytest.raises(SettingsError, match=message):
         request(preset, **model)
+
+
+def test_a_preset_beside_the_networks_name_in_the_file_is_refused(tmp_path):
+    config = tmp_path / "own.toml"
+    config.write_text("[model]\narch = 'ds_cnn'\n")
+    with pytest.raises(SettingsError, match="--preset ds_resnet-S and arch = ds_cnn both name a network"):
+        request("ds_resnet-S", config)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,13 @@ _TEMPLATE = ".jinja"
 _USUAL_MICROPHONE_RATE_HZ = 16000
 _MICROPHONE = ("kws_decimate.c", "kws_decimate.h", "kws_simd.h")
 _C_OR_CPP = (".c", ".cc", ".cpp")
+_TUNING = (
+    "It wakes for nothing, or misses words? `kws-edge calibrate BUNDLE --set threshold=0.8` (or 0.5), and export again."
+)
+_SIZES: dict[Engine, str] = {
+    "aot": "Flash, RAM, stack and time: `kws-edge run BUNDLE --on cortex-m4 --wav FILE`, or on another core.",
+    "tflm": "Too large or too slow? `--engine aot` needs no interpreter.",
+}
 
 
 def microphone_rate_hz(firmware: Firmware) -> int:
@@ -41,8 +48,7 @@ def compiled(names: Iterable[str]) -> list[str]:
 def project_files(target: str, firmware: Firmware, *, sources: Iterable[str]) -> dict[str, str]:
     """Every file under the target's ``templates`` folder, path to text; those that end in .jinja are rendered.
 
-    Their variables: ``sources`` (what to compile), ``engine``, ``keywords``, ``version`` of kws-edge, ``rate_hz`` of
-    the model, ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve.
+    Their variables are `project_values`.
     """
     folder = _TARGETS / target / "templates"
     environment = Environment(
@@ -53,7 +59,7 @@ def project_files(target: str, firmware: Firmware, *, sources: Iterable[str]) ->
         keep_trailing_newline=True,
         autoescape=False,  # C, CMake, YAML
     )
-    values = _values(firmware, compiled(sources))
+    values = project_values(firmware, sources)
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -64,10 +70,16 @@ def project_files(target: str, firmware: Firmware, *, sources: Iterable[str]) ->
     return files
 
 
-def _values(firmware: Firmware, sources: list[str]) -> dict[str, Any]:
+def project_values(firmware: Firmware, sources: Iterable[str]) -> dict[str, Any]:
+    """What a project's templates may say of a firmware whose files are ``sources``.
+
+    ``sources`` (those to compile), ``engine``, ``keywords``, ``version`` of kws-edge, ``rate_hz`` of the model,
+    ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve, ``tuning`` (the last line
+    of every README: what to do about a detector that is too eager or too deaf, and where sizes are told).
+    """
     model, microphone = firmware.model, microphone_rate_hz(firmware)
     return {
-        "sources": sources,
+        "sources": compiled(sources),
         "engine": firmware.engine,
         # one line, whatever a folder of recordings was called
         "keywords": " ".join(", ".join(label for label in model.labels if label not in (SILENCE, UNKNOWN)).split()),
@@ -76,4 +88,5 @@ def _values(firmware: Firmware, sources: list[str]) -> dict[str, Any]:
         "microphone_rate_hz": microphone,
         "decimate": microphone != model.features.sample_rate_hz,
         "arena_bytes": firmware.arena_bytes + firmware.arena_alignment,
+        "tuning": f"{_TUNING} {_SIZES[firmware.engine]}",
     }

@@ -58,10 +58,10 @@ def test_the_same_firmware_gives_the_same_files(pair: tuple[str, Engine], files:
     assert list(again.items()) == list(files.items())
 
 
-def test_the_readme_has_four_lines_and_its_links_lead_somewhere(files: dict[str, str]) -> None:
+def test_the_readme_has_five_lines_and_its_links_lead_somewhere(files: dict[str, str]) -> None:
     title, blank, *lines = files["README.md"].splitlines()
     assert (title, blank) == ("# Keyword spotter: left, right", "")
-    assert len(lines) == 4 and all(lines)
+    assert len(lines) == 5 and all(lines)
     for link in re.findall(r"\]\(([^)]+)\)", files["README.md"]):
         assert link in files
 
@@ -154,6 +154,25 @@ def test_examples_decimate_exactly_when_the_microphone_is_faster(target: str, en
     assert re.search(r"MICROPHONE_RATE_HZ(?: =)? 16000\b", program)
 
 
+@pytest.mark.parametrize("exported", [("generic", "aot"), ("generic-tflm", "tflm")], ids=lambda pair: pair[0])
+def test_a_board_without_an_example_is_told_what_lies_between_microphone_and_spotter(
+    exported: tuple[str, Engine],
+) -> None:
+    at_8, at_16 = (exported_files(*exported, rate_hz) for rate_hz in RATES_HZ)
+    assert "those of a 16000 Hz microphone through [kws_decimate.h](src/kws_decimate.h)" in at_8["README.md"]
+    assert "kws_decimate" not in at_16["README.md"]
+    for files in (at_8, at_16):  # the offset is to be removed at either rate
+        assert "src/kws_decimate.h" in files and "src/kws_decimate.c\n" in files["CMakeLists.txt"]
+
+
+@pytest.mark.parametrize("engine", ["aot", "tflm"])
+def test_the_readme_tells_only_of_verbs_that_know_the_engine(engine: Engine) -> None:
+    """`kws-edge run` computes with engine aot: its sizes are not those of the other."""
+    last = exported_files("zephyr", engine)["README.md"].splitlines()[-1]
+    assert "kws-edge calibrate BUNDLE --set threshold=0.8" in last
+    assert ("kws-edge run" in last) == (engine == "aot")
+
+
 ODD_LABELS = ('say "hi" \\ now', "a: b # {c} <d>\n- %e", "silence", "unknown")
 
 
@@ -168,8 +187,8 @@ def test_no_keyword_breaks_a_manifest() -> None:
     assert json.loads(exported("platformio")["library.json"])["description"].endswith(f": {keywords}")
     arduino = exported("arduino")
     assert f"sentence=Spots keywords in speech: {keywords}." in arduino["library.properties"].splitlines()
-    assert len(arduino["README.md"].splitlines()) == 6
-    assert len(exported("generic")["README.md"].splitlines()) == 6
+    assert len(arduino["README.md"].splitlines()) == 7
+    assert len(exported("generic")["README.md"].splitlines()) == 7
 
 
 def test_a_target_with_two_engines_asks_for_one() -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from firmware_export.codegen.firmware import Engine, Firmware, spotter_files
-from kws_edge import __version__
-from kws_edge.spec import SILENCE, UNKNOWN
+from firmware_export.targets.packaging import microphone_files, project_values
 
 DESCRIPTION = "C99 sources and a CMake file, for any board"
 ENGINES: tuple[Engine, ...] = ("aot",)
@@ -19,29 +18,17 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def files(firmware: Firmware) -> dict[str, str]:
     """The exported folder, path to text."""
-    spotter = spotter_files(firmware)
-    model = firmware.model
-    keywords = [label for label in model.labels if label not in (SILENCE, UNKNOWN)]
+    sources = {**spotter_files(firmware), **microphone_files()}
     return {
-        **{f"src/{name}": text for name, text in spotter.items()},
+        **{f"src/{name}": text for name, text in sources.items()},
         "example/main.c": (_TEMPLATES / "main.c").read_text(encoding="utf-8"),
         **rendered(
             {"CMakeLists.txt": "CMakeLists.txt.jinja", "README.md": "README.md.jinja"},
             library="kws_spotter",
             example="kws_example",
-            sources=c_sources(spotter),
-            # one line, whatever a folder of recordings was called
-            keywords=" ".join(", ".join(keywords).split()),
-            version=__version__,
-            rate=model.features.sample_rate_hz,
-            arena=f"{firmware.arena_bytes + firmware.arena_alignment:,}",
+            **project_values(firmware, sources),
         ),
     }
-
-
-def c_sources(names: dict[str, str]) -> list[str]:
-    """Those of the file names that a C compiler compiles, in alphabetical order."""
-    return sorted(name for name in names if name.endswith(".c"))
 
 
 def rendered(templates: dict[str, str], **values: Any) -> dict[str, str]:

@@ -10,7 +10,8 @@ import numpy as np
 from firmware_export.codegen.compiled import compile_network
 from firmware_export.codegen.firmware import Inference, license_files
 from firmware_export.codegen.golden import SEED, checksum, random_numbers
-from firmware_export.targets.generic import c_sources, rendered
+from firmware_export.targets.generic import rendered
+from firmware_export.targets.packaging import compiled
 from kws_edge import __version__
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -44,7 +45,7 @@ def network_files(model: bytes, *, name: str, inference: Inference) -> dict[str,
             {"CMakeLists.txt": "CMakeLists.txt.jinja", "README.md": "network_README.md.jinja"},
             library="kws_network",
             example="kws_network_example",
-            sources=c_sources(sources),
+            sources=compiled(sources),
             name=name,
             version=__version__,
             input=f"{network.network.input.elements:,}",

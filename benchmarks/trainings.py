@@ -1,6 +1,7 @@
 """Trainings side by side: what a network, a setting of the recipe or of the front end is worth, over several seeds.
 
     python benchmarks/trainings.py benchmarks/trainings/families.toml --data DIR --work DIR [--test] [--json FILE]
+    python benchmarks/trainings.py benchmarks/trainings/ablation.toml --data DIR --work DIR --against base
 
 The TOML file holds the tables of `kws-edge train --config` under [base], and variants of it:
 
@@ -16,8 +17,8 @@ The TOML file holds the tables of `kws-edge train --config` under [base], and va
 
 Bundles are kept in --work, named after file, variant and seed; teachers are trained first. A run that was interrupted
 goes on where it was, and trainings that are done are not repeated. Validation accuracy is what variants are chosen by;
---test adds the testing list, which is for the end; --measured FILE then keeps what presets reached, as
-`kws-edge models` reads it.
+--against NAME adds how far each variant is from that one, seed by seed; --test the testing list, which is for the end.
+--measured FILE then keeps what presets reached, as `kws-edge models` reads it.
 """
 
 from __future__ import annotations
@@ -165,6 +166,7 @@ def row(variant: Variant, bundles: list[Bundle], data: Path, *, test: bool, inst
     cost = price_of(first.int8_model)
     line: dict[str, Any] = {
         "name": variant.name,
+        "seeds": [bundle.provenance.seed for bundle in bundles],
         "parameters": cost.parameters,
         "macs": cost.macs,
         "file_bytes": cost.file_bytes,
@@ -184,6 +186,16 @@ def row(variant: Variant, bundles: list[Bundle], data: Path, *, test: bool, inst
             line[f"{split}_{form}"] = [round(values[form], 2) for values in each]
             line[f"{split}_{form}_mean"] = round(float(np.mean([values[form] for values in each])), 2)
     return line
+
+
+def add_differences(lines: list[dict[str, Any]], base: dict[str, Any]) -> None:
+    """Add the points of int8 validation accuracy of each line over `base`, for each seed of both, and their mean."""
+    of_base = dict(zip(base["seeds"], base["validation_int8"], strict=True))
+    for line in lines:
+        pairs = zip(line["seeds"], line["validation_int8"], strict=True)
+        each = [round(reached - of_base[seed], 2) for seed, reached in pairs if seed in of_base]
+        line["difference"] = each
+        line["difference_mean"] = round(float(np.mean(each)), 2) if each else None
 
 
 def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measurement | None:
@@ -227,6 +239,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/trainings"), help="folder of bundles")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", help="names of variants")
+    parser.add_argument("--against", help="name of the variant that the others are compared with, seed by seed")
     parser.add_argument("--trained", action="store_true", help="show what is trained, train nothing")
     parser.add_argument("--test", action="store_true", help="accuracy on the testing list too")
     parser.add_argument("--instructions", action="store_true", help="RAM and instructions on an emulated Cortex-M4")
@@ -241,15 +254,20 @@ def main() -> None:
     seeds = tuple(given.seeds)
     try:
         lines, reached = [], []
-        for variant in read_variants(given.variants, seeds):
-            if given.only and variant.name not in given.only:
-                continue
+        variants = [each for each in read_variants(given.variants, seeds) if not given.only or each.name in given.only]
+        names = [variant.name for variant in variants]
+        if given.against and given.against not in names:
+            parser.error(f"--against {given.against!r}: no such variant; there are {', '.join(names)}")
+        for variant in variants:
             wanted = [seed for seed in variant.seeds if not given.trained or variant.bundle(given.work, seed).exists()]
             bundles = [train(variant, seed, seeds, data, given.work) for seed in wanted]
             if bundles:
                 lines.append(row(variant, bundles, data, test=given.test, instructions=given.instructions))
                 print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
                 reached.append(measurement(variant, lines[-1], bundles[0]))
+        base = [line for line in lines if line["name"] == given.against]
+        if base:
+            add_differences(lines, base[0])
     except KwsEdgeError as error:
         sys.exit(str(error))
     print(tabulate([{k: v for k, v in line.items() if not isinstance(v, list)} for line in lines], headers="keys"))

@@ -16,11 +16,17 @@
  *       count -= taken;
  *     }
  *
- * Samples pass through the front end; its rows of int8 features fill a window of KWS_FEATURES_FRAMES rows; each time
+ * Samples are what the microphone gives, at KWS_SPOTTER_SAMPLE_RATE_HZ: no gain control, no noise suppression. One that
+ * delivers twice that rate goes through kws_decimate.h, which also removes a constant offset.
+ *
+ * They pass through the front end; its rows of int8 features fill a window of KWS_FEATURES_FRAMES rows; each time
  * the window is full, which is every KWS_CONFIG_INFERENCE_ROWS rows after the first clip, the engine computes the
  * logits and the detector takes them. All memory is the caller's and its size is known at compile time. A spotter is
  * used by one thread at a time; since inferences are made inside of kws_spotter_push, that is no place for an
- * interrupt, which puts its samples into a buffer instead. */
+ * interrupt, which puts its samples into a buffer instead. Several spotters run side by side, each in its own memory.
+ *
+ * Labels and thresholds are constants of kws_config.c, from the bundle's settings: `kws-edge calibrate` changes those,
+ * `kws-edge export` writes them anew. */
 #ifndef KWS_SPOTTER_H
 #define KWS_SPOTTER_H
 
@@ -47,7 +53,7 @@ extern "C" {
 extern const kws_detector_settings kws_config_detector;
 
 typedef struct {
-  /* index into kws_config_labels */
+  /* index into kws_config_labels, of a keyword: silence and unknown are never detected */
   uint8_t label;
   /* smoothed probability, 0 to 32768 for 0 to 1 */
   uint16_t score;
@@ -74,7 +80,8 @@ typedef struct {
 } kws_spotter;
 
 /* Begin a stream; also the way to begin another. arena: `arena_bytes` bytes at any address, at least
- * KWS_SPOTTER_ARENA_BYTES, untouched by others while the spotter is used.
+ * KWS_SPOTTER_ARENA_BYTES. With engine aot others may use them between two calls; with engine tflm they are the
+ * spotter's for as long as it is used.
  * Returns KWS_OK, KWS_ERROR_NULL, KWS_ERROR_ARENA_BYTES or KWS_ERROR_MODEL. */
 kws_status kws_spotter_init(kws_spotter *spotter, void *arena, size_t arena_bytes);
 

@@ -5,6 +5,7 @@
  * their logits, as zlib computes it. Exits with 0, or 4 after an error of the spotter, 5 when it cannot write. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kws_spotter.h"
 
@@ -28,6 +29,8 @@ static int push(const int16_t *samples, size_t count) {
     size_t taken;
     kws_detection found;
     const kws_status status = kws_spotter_push(&spotter, samples, count, &taken, &found);
+    /* as an application may that has other use for this memory between two calls */
+    memset(arena, 0x55, sizeof arena);
     if (status < KWS_OK) return 4;
     if (status != KWS_OK) add_to_crc(spotter.logits, sizeof spotter.logits);
     if (status == KWS_DETECTED) {

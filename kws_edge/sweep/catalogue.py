@@ -144,10 +144,16 @@ def wanted() -> tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]:
 
 
 def merged(old: Sequence[PricedPreset], new: Sequence[PricedPreset], names: Sequence[str]) -> tuple[PricedPreset, ...]:
-    """`old` with all that `names` names (everything, if empty) replaced by `new`, a family's presets side by side."""
-    staying = [price for price in old if names and price.preset not in names and price.arch not in names]
-    order = {arch: number for number, arch in enumerate(dict.fromkeys(price.arch for price in (*old, *new)))}
-    return tuple(sorted((*staying, *new), key=lambda price: order[price.arch]))
+    """`old` with all that `names` names (everything, if empty) replaced by `new`, each preset in its old place.
+
+    A preset that is new stands behind the others of its family, a new family at the end.
+    """
+    if not names:
+        return tuple(new)
+    staying = [price for price in old if price.preset not in names and price.arch not in names]
+    families = list(dict.fromkeys(price.arch for price in (*old, *new)))
+    presets = list(dict.fromkeys(price.preset for price in (*old, *new)))
+    return tuple(sorted((*staying, *new), key=lambda one: (families.index(one.arch), presets.index(one.preset))))
 
 
 def price_all(

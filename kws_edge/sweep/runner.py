@@ -40,7 +40,7 @@ class Outcome:
 
     job: Job
     bundle: Bundle | None
-    # last line that a failed training said, or what is wrong with its bundle, or None
+    # last line that a failed training said, which signal killed it, or what is wrong with its bundle; or None
     failure: str | None
 
 
@@ -56,8 +56,8 @@ class Runner:
         """Train what has no bundle yet; `finished` is told of each. The result is in the order of `jobs`."""
         outcomes: dict[str, Outcome] = {}
 
-        def done(job: Job) -> None:
-            outcomes[job.name] = self._outcome(job)
+        def done(job: Job, exit_code: int = 0) -> None:
+            outcomes[job.name] = self._outcome(job, exit_code)
             finished(outcomes[job.name])
 
         waiting = []
@@ -72,7 +72,7 @@ class Runner:
                     job = waiting.pop(0)
                     running[self._start(job)] = job
                 for process in [process for process in running if process.poll() is not None]:
-                    done(running.pop(process))
+                    done(running.pop(process), process.returncode)
                 time.sleep(_POLL_SECONDS)
         return [outcomes[job.name] for job in jobs]
 
@@ -102,12 +102,15 @@ class Runner:
                 preexec_fn=_end_with_parent,
             )
 
-    def _outcome(self, job: Job) -> Outcome:
+    def _outcome(self, job: Job, exit_code: int) -> Outcome:
         try:
             return Outcome(job, read_bundle(self._bundle(job)), None)
         except BundleError as error:
             if self._bundle(job).exists():
                 return Outcome(job, None, str(error))
+            if exit_code < 0:  # what it said last is not why it ended
+                killed = f"killed by signal {-exit_code}; where memory is scarce, use fewer --jobs"
+                return Outcome(job, None, f"{killed} ({self._log(job)} says how far it came)")
             try:
                 said = self._log(job).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             except OSError:

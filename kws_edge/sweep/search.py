@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kws_edge.bundle import WEIGHTS, read_bundle
+from kws_edge.corpus import find_data
 from kws_edge.models.own import named_source
 from kws_edge.settings import to_mapping, to_toml
 from kws_edge.sweep.price import Price
@@ -63,13 +65,15 @@ def search(
     """Train the candidates of `priced` that are within the budget; best first, dropped ones last.
 
     With `halving` most are trained only as long as it takes to see that others are better. `finished` is told of each
-    training, how many are done of its round, and how many the round has.
+    training, how many are done of its round, and how many the round has. Raises BundleError for a teacher that is no
+    bundle, CorpusError if KWS_EDGE_DATA is to name the recordings and names no folder.
     """
     results = {one.candidate.name: untrained(one) for one in priced}
+    surroundings = _surroundings(settings, runner.data)
     alive = kept(priced)
     rungs = _RUNGS if halving and len(alive) >= _ETA else (1.0,)
     for share in rungs:
-        jobs = {candidate.name: _jobs(candidate, settings, share, runner.data) for candidate in alive}
+        jobs = {candidate.name: _jobs(candidate, settings, share, surroundings) for candidate in alive}
         flat = [job for group in jobs.values() for job in group]
         done = 0
 
@@ -106,7 +110,14 @@ def with_pareto_front(results: Sequence[Result]) -> tuple[Result, ...]:
     return tuple(sorted(found, key=lambda one: (one.dropped is not None, -(one.accuracy or 0.0))))
 
 
-def _jobs(candidate: Candidate, settings: SweepSettings, share: float, data: Path | None) -> list[Job]:
+def _surroundings(settings: SweepSettings, data: Path | None) -> str:
+    """What else makes it another training: the folder of recordings, however it was named, and what teachers know."""
+    folder = find_data(data)
+    taught = [read_bundle(Path(teacher)).sha256(WEIGHTS) for teacher in settings.search.teachers]
+    return "".join([str(folder.resolve()) if folder else "", *taught])
+
+
+def _jobs(candidate: Candidate, settings: SweepSettings, share: float, surroundings: str) -> list[Job]:
     """One for each seed; the name holds a hash of all that makes it another training."""
     options = ["--qat"] if settings.search.qat else []
     for teacher in settings.search.teachers:
@@ -120,7 +131,7 @@ def _jobs(candidate: Candidate, settings: SweepSettings, share: float, data: Pat
             training=dataclasses.replace(shortened(settings.training, share), seed=seed),
             model=to_mapping(named_source(candidate.model)),
         )
-        identity = f"{config}{options}{data.resolve() if data else ''}"
+        identity = f"{config}{options}{surroundings}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         jobs.append(Job(f"{candidate.name}-{digest}", config, tuple(options)))
     return jobs

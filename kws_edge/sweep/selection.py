@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,12 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return {key: entry for key, entry in found.items() if _whole(entry)} if isinstance(found, dict) else {}
+
+
+def _whole(entry: Any) -> bool:
+    """Whether an entry is of this release: others are priced anew."""
+    return isinstance(entry, dict) and set(entry) in ({"error"}, {each.name for each in fields(Price)})
 
 
 def kept(priced: Sequence[Priced]) -> list[Candidate]:

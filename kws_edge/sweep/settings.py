@@ -127,6 +127,10 @@ def read_sweep(path: Path) -> SweepSettings:
     models = tables.get("model", [])
     if not models:
         raise SettingsError(f"{path}: no [[model]]; write one such table for each family to search over")
+    if "seed" in tables.get("training", {}):
+        raise SettingsError(
+            f"{path} [training] seed: trainings have the seeds 0, 1 and so on; say how many as seeds in [search]"
+        )
     features = tables.get("features", {})
     for one in models:
         require_table(one.get("options", {}), f"{path} [[model]]: options")

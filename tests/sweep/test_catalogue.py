@@ -80,6 +80,19 @@ def test_new_prices_replace_those_of_their_names_alone(prices):
     assert merged(old, new, []) == tuple(new)
 
 
+def test_a_preset_that_is_priced_anew_keeps_its_place(prices):
+    old = read_prices(PRICES)
+    for name in prices:
+        new = [dataclasses.replace(price, macs=1) for price in old if name in (price.preset, price.arch)]
+        both = merged(old, new, [name])
+        assert [(price.preset, price.features) for price in both] == [(price.preset, price.features) for price in old]
+    added = dataclasses.replace(prices["ds_cnn-S"], preset="ds_cnn-XS")
+    assert [price.preset for price in merged(old, [added], ["ds_cnn-XS"]) if price.arch == "ds_cnn"] == [
+        *(price.preset for price in old if price.arch == "ds_cnn"),
+        "ds_cnn-XS",
+    ]
+
+
 def test_the_best_measurement_of_a_preset_on_its_features_is_shown(tmp_path, monkeypatch):
     path = tmp_path / "measured.toml"
     fields = 'data = "tones"\nseeds = 3\ntraining_minutes = 2.0\nfloat_accuracy = 0.9\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,12 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from kws_edge.bundle import read_bundle
+from kws_edge.bundle import BundleContents, Provenance, read_bundle, write_bundle
+from kws_edge.errors import BundleError, CorpusError
+from kws_edge.spec import (
+    AugmentationSettings,
+    CorpusSettings,
+    DetectionSettings,
+    FeatureSpec,
+    ModelSettings,
+    TrainingSettings,
+)
 from kws_edge.sweep.price import Price, price_of
 from kws_edge.sweep.runner import Job, Runner
-from kws_edge.sweep.search import Result, survivors, with_pareto_front
-from kws_edge.sweep.selection import select
-from kws_edge.sweep.settings import read_sweep
+from kws_edge.sweep.search import Result, search, survivors, with_pareto_front
+from kws_edge.sweep.selection import Priced, select
+from kws_edge.sweep.settings import SearchSettings, read_sweep
 from kws_edge.sweep.tables import sweep_table
 
 SWEEP = """
@@ -110,6 +120,82 @@ def test_a_damaged_bundle_is_named_and_not_the_last_line_of_its_log(tmp_path):
     told = []
     (outcome,) = Runner(tmp_path, None, 1).run([Job("one", "", ())], told.append)
     assert told == [outcome] and "there is no bundle.toml" in outcome.failure
+
+
+def test_a_training_that_was_killed_is_said_to_be_that(tmp_path, monkeypatch):
+    program = tmp_path / "killed"
+    program.write_text("#!/bin/sh\necho all is well\nkill -KILL $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    (outcome,) = Runner(tmp_path, None, 1).run([Job("one", "", ())], lambda _: None)
+    assert outcome.failure.startswith("killed by signal 9")
+    assert str(tmp_path / "logs" / "one.log") in outcome.failure
+
+
+def write_teacher(path, weights):
+    """A bundle with `weights`, of which a sweep looks at nothing but their hash."""
+    settings = (FeatureSpec, CorpusSettings, AugmentationSettings, ModelSettings, TrainingSettings, DetectionSettings)
+    names = ("features", "corpus", "augmentation", "model", "training", "detection")
+    contents = BundleContents(
+        **{name: cls() for name, cls in zip(names, settings, strict=True)},
+        quantization_aware=False,
+        provenance=Provenance.of_this_run(seed=0, data_hash="", command=""),
+        **dict.fromkeys(("int8_model", "float_model", "history_png"), b""),
+        weights=weights,
+        metrics={},
+        history_csv="",
+    )
+    write_bundle(path, contents)
+
+
+def test_other_recordings_or_another_teacher_make_another_training(tmp_path, monkeypatch):
+    program = tmp_path / "ends"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.delenv("KWS_EDGE_DATA", raising=False)
+    teacher = tmp_path / "teacher"
+    (tmp_path / "sweep.toml").write_text(f"[[model]]\narch = 'ds_cnn'\n[search]\nteachers = ['{teacher}']\n")
+    taught = read_sweep(tmp_path / "sweep.toml")
+    alone = dataclasses.replace(taught, search=SearchSettings())
+    price = Price(parameters=1, macs=1, file_bytes=1, weight_bytes=1, ram_bytes=1)
+
+    def name_of_training(settings, data=None):
+        asked = []
+        priced = [Priced(one, price, None) for one in settings.candidates()]
+        search(settings, priced, Runner(tmp_path, data, 1), finished=lambda outcome, *_: asked.append(outcome.job.name))
+        (name,) = asked
+        return name
+
+    synthesized, named = name_of_training(alone), name_of_training(alone, tmp_path)
+    assert synthesized != named
+    monkeypatch.setenv("KWS_EDGE_DATA", str(tmp_path))
+    assert name_of_training(alone) == named
+    with pytest.raises(BundleError, match="teacher is no bundle"):
+        name_of_training(taught)
+    write_teacher(teacher, b"one")
+    first = name_of_training(taught)
+    assert name_of_training(taught) == first != named
+    write_teacher(teacher, b"another")
+    assert name_of_training(taught) != first
+    monkeypatch.setenv("KWS_EDGE_DATA", str(tmp_path / "gone"))
+    with pytest.raises(CorpusError, match="KWS_EDGE_DATA"):
+        name_of_training(alone)
+
+
+def test_prices_of_another_release_are_made_anew(tmp_path, package):
+    package("tensorflow", "pip install 'kws-edge[train]'")
+    (tmp_path / "sweep.toml").write_text("[[model]]\narch = 'tiny_conv'\noptions = { width = [1] }\n")
+    settings = read_sweep(tmp_path / "sweep.toml")
+    (first,) = select(settings, tmp_path)
+    prices = tmp_path / "prices.json"
+    ((key, entry),) = json.loads(prices.read_text()).items()
+    assert Price(**entry) == first.price
+    for other in ({**entry, "joules": 3}, {"macs": 3}, 7):
+        prices.write_text(json.dumps({key: other}))
+        (again,) = select(settings, tmp_path)
+        # the names of layers that the file holds count the networks that a process has built
+        assert dataclasses.replace(again.price, file_bytes=first.price.file_bytes) == first.price
 
 
 @pytest.fixture

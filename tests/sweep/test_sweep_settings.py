@@ -60,6 +60,7 @@ def test_candidates_may_be_drawn_at_random_the_same_ones_every_time(tmp_path):
         (SWEEP.replace("[10, 13]", "10"), "coefficients = 10; write the list"),
         (SWEEP + "[training]\nepochs = 0\n", "epochs = 0"),
         (SWEEP + "[search]\nseeds = 0\n", "seeds = 0"),
+        (SWEEP + "[training]\nseed = 3\n", r"\[training\] seed: .* as seeds in \[search\]"),
         ("model = [3]\n", r"model = \[3\]; write it as \[\[model\]\]"),
         ("[model]\narch = 'ds_cnn'\n", r"write it as \[\[model\]\]"),
         ("features = 3\n" + SWEEP.split("[features]")[0], "features = 3; expected a table"),

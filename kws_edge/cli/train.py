@@ -217,7 +217,7 @@ def _request(
 ) -> TrainingRequest:
     """The settings of a training: the preset's, overridden by the TOML's, overridden by the flags that were given."""
     from kws_edge.detection import check_thresholds
-    from kws_edge.models import check_arch
+    from kws_edge.models import check_arch, check_options
     from kws_edge.models.own import named_source
     from kws_edge.settings import check_tables, from_mapping, read_toml
     from kws_edge.spec import AugmentationSettings, CorpusSettings, DetectionSettings
@@ -241,6 +241,9 @@ def _request(
         source = f"{config} [{name}]" if name in tables else f"the options for [{name}]"
         settings[name] = from_mapping(cls, _layered(defaults.get(name, {}), tables.get(name, {}), given), source=source)
     check_arch(settings["model"].arch)
+    # a preset's own are right
+    if settings["model"].options != defaults.get("model", {}).get("options", {}):
+        check_options(settings["model"])
     check_thresholds(settings["detection"], settings["corpus"].keywords)
     settings["model"] = named_source(settings["model"])
     spec = settings["features"]

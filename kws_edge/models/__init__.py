@@ -72,6 +72,15 @@ def check_arch(arch: str) -> None:
         raise SettingsError(f"arch = {arch!r}; choose one of {', '.join(FAMILIES)}, or path/to/file.py:function")
 
 
+def check_options(settings: ModelSettings) -> None:
+    """Raise SettingsError for options that a family does not have; those of a network of the user's own are its own.
+
+    Imports TensorFlow.
+    """
+    if not is_own(settings.arch):
+        _family_options(settings)
+
+
 def family_module(arch: str) -> Any:
     """The module of a family: `Settings`, `build`, `FEATURES` and `PRESETS`, where wanted `PRESET_FEATURES`."""
     return importlib.import_module(f"kws_edge.models.{arch}")
@@ -86,9 +95,12 @@ def preset_features(arch: str, preset: str) -> dict[str, Any]:
 def _logits(network: Any, settings: ModelSettings) -> Any:
     if is_own(settings.arch):
         return build_own(settings.arch, network, settings.options, settings.source_sha256)
+    return family_module(settings.arch).build(network, _family_options(settings))
+
+
+def _family_options(settings: ModelSettings) -> Any:
     family = family_module(settings.arch)
-    options = from_mapping(family.Settings, settings.options, source=f"options of {settings.arch}")
-    return family.build(network, options)
+    return from_mapping(family.Settings, settings.options, source=f"options of {settings.arch}")
 
 
 class KerasInterpreter:

@@ -78,6 +78,7 @@ def test_a_preset_beside_the_networks_name_in_the_file_is_refused(tmp_path):
         ("model = 3", r"own\.toml: model = 3; expected a table"),
         ("epochs = 3", r"own\.toml: epochs = 3 stands in no table; known tables: features, corpus"),
         ("[trainig]\nepochs = 3", r"own\.toml: unknown table \[trainig\]; did you mean \[training\]"),
+        ("[model]\noptions = {kernles = 5}", r"options of ds_\w+: unknown key 'kernles'"),
         ("[detection]\nthresholds = {lamp = 0.5}", "thresholds.lamp: the model has no such keyword; it has yes, no"),
     ],
 )

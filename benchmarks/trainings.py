@@ -41,8 +41,9 @@ from kws_edge.corpus import find_data, load_corpus
 from kws_edge.errors import KwsEdgeError, SettingsError
 from kws_edge.files import write_file
 from kws_edge.frontend import features
+from kws_edge.models.own import is_own
 from kws_edge.runtime import open_interpreter
-from kws_edge.settings import read_toml, to_mapping, to_toml
+from kws_edge.settings import check_tables, from_mapping, read_toml, to_mapping, to_toml
 from kws_edge.sweep.catalogue import Measurement, catalogue, read_measurements
 from kws_edge.sweep.price import price_of
 from kws_edge.training.request import work_folder
@@ -74,14 +75,21 @@ class Variant:
 
 
 def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
-    """The variants of a TOML file, each with the base that it changes. Raises SettingsError."""
+    """The variants of a TOML file, each with the base that it changes.
+
+    Raises SettingsError for a table or key that nothing reads, and for two variants whose bundles would be one.
+    """
     content = read_toml(path)
+    check_tables(content, ("base", "variant"), source=path, repeated=("variant",))
     base = content.get("base", {})
+    check_tables(base, TABLES, source=f"{path} [base]")
     variants = []
     for given in content.get("variant", []):
+        if "name" not in given:
+            raise SettingsError(f"{path}: a [[variant]] has no name; give it one, its bundles are named after it")
         strangers = set(given) - {"name", "teachers", "exclude", "seeds", "preset", *TABLES}
         if strangers:
-            raise SettingsError(f"{path}: variant {given.get('name')!r} has an unknown key {sorted(strangers)[0]!r}")
+            raise SettingsError(f"{path}: variant {given['name']!r} has an unknown key {sorted(strangers)[0]!r}")
         settings = {table: {**base.get(table, {}), **given.get(table, {})} for table in TABLES}
         variants.append(
             Variant(
@@ -96,6 +104,14 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
         )
     if not variants:
         raise SettingsError(f"{path}: no [[variant]]")
+    places: dict[Path, str] = {}
+    for variant in variants:
+        place = variant.bundle(Path(), 0)
+        if place in places:
+            raise SettingsError(
+                f"{path}: bundles of {places[place]!r} and {variant.name!r} would have one name; rename one"
+            )
+        places[place] = variant.name
     return variants
 
 
@@ -116,7 +132,13 @@ def train(variant: Variant, seed: int, seeds: tuple[int, ...], data: Path, work:
     """The bundle of one seed, trained now if it is not there yet, after its teachers. Raises KwsEdgeError."""
     output = variant.bundle(work, seed)
     if output.exists():
-        return read_bundle(output)
+        bundle = read_bundle(output)
+        if changed := departures(variant, bundle):
+            print(
+                f"warning: {output} was trained with other {', '.join(changed)}; remove it to train anew",
+                file=sys.stderr,
+            )
+        return bundle
     output.parent.mkdir(parents=True, exist_ok=True)
     config = output.parent / f"{output.name}.toml"
     write_file(config, tomli_w.dumps(variant.settings).encode())
@@ -134,6 +156,31 @@ def train(variant: Variant, seed: int, seeds: tuple[int, ...], data: Path, work:
     if subprocess.run(command, check=False).returncode:
         raise KwsEdgeError(f"the training of {variant.name}, seed {seed}, failed: {' '.join(command)}")
     return read_bundle(output)
+
+
+def departures(variant: Variant, bundle: Bundle) -> list[str]:
+    """Settings that `bundle` was not trained with as `variant` has them by now, such as "training.epochs"."""
+    asked = {table: dict(variant.settings.get(table, {})) for table in TABLES}
+    if variant.preset is not None:
+        price = next(each.price for each in catalogue() if each.price.preset == variant.preset)
+        asked["features"] = {**price.features, **asked["features"]}
+        asked["model"] = {"arch": price.arch, "options": {**price.options, **asked["model"].get("options", {})}}
+    # what is measured, what each seed has of its own, and what detection makes of a network once it is trained
+    found = {
+        "features.mean",
+        "features.std",
+        "features.scale",
+        "features.zero_point",
+        "training.seed",
+        "corpus.exclude",
+    }
+    found |= {"model.source_sha256", *(["model.arch"] if is_own(bundle.arch) else [])}
+    changed = []
+    for table in ("features", "corpus", "augmentation", "training", "model"):
+        had = getattr(bundle, table)
+        wanted = to_mapping(from_mapping(type(had), asked[table], source=f"{variant.source}: {variant.name}: {table}"))
+        changed += [f"{table}.{key}" for key, value in wanted.items() if to_mapping(had).get(key) != value]
+    return [name for name in changed if name not in found]
 
 
 def _exclusions(data: Path, folder: Path) -> Path:
@@ -178,6 +225,10 @@ def row(variant: Variant, bundles: list[Bundle], data: Path, *, test: bool, inst
         spec = first.features
         corpus = load_corpus(data, first.corpus, sample_rate_hz=spec.sample_rate_hz, clip_samples=spec.clip_samples)
         device = measure_device(first, "cortex-m4", np.asarray(corpus.split("test").clips[:3]))
+        if device.differences:
+            raise KwsEdgeError(
+                f"{first.path}: its firmware is not what Python computes: {'; '.join(device.differences)}"
+            )
         line["ram_bytes"] = device.ram_bytes
         line["instructions_per_inference"] = device.instructions_per_inference
     for split in ("validation", "test") if test else ("validation",):
@@ -226,9 +277,10 @@ def write_measured(path: Path, new: list[Measurement]) -> None:
     notes = {each.note for each in new}
     kept = [each for each in read_measurements(path) if each.note not in notes] if path.exists() else []
     text = path.read_text() if path.exists() else ""
-    header, _, _ = text.partition("\n[[measured]]")
-    entries = sorted((*kept, *new), key=lambda each: each.preset)
-    write_file(path, to_toml(header=f"{header.rstrip()}\n\n", measured=[to_mapping(each) for each in entries]).encode())
+    header = re.split(r"^\[\[measured\]\]", text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
+    entries = sorted((*kept, *new), key=lambda each: (each.preset, each.note))
+    table = to_toml(header=f"{header}\n\n" if header else "", measured=[to_mapping(each) for each in entries])
+    write_file(path, table.encode())
 
 
 def main() -> None:
@@ -254,7 +306,12 @@ def main() -> None:
     seeds = tuple(given.seeds)
     try:
         lines, reached = [], []
-        variants = [each for each in read_variants(given.variants, seeds) if not given.only or each.name in given.only]
+        variants = read_variants(given.variants, seeds)
+        strangers = set(given.only or ()) - {variant.name for variant in variants}
+        if strangers:
+            known = ", ".join(variant.name for variant in variants)
+            parser.error(f"--only {sorted(strangers)[0]!r}: no such variant; there are {known}")
+        variants = [each for each in variants if not given.only or each.name in given.only]
         names = [variant.name for variant in variants]
         if given.against and given.against not in names:
             parser.error(f"--against {given.against!r}: no such variant; there are {', '.join(names)}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kws_edge.errors import SettingsError
+from kws_edge.spec import AugmentationSettings, CorpusSettings, FeatureSpec, ModelSettings, TrainingSettings
+from kws_edge.sweep.catalogue import Measurement, catalogue, read_measurements
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -48,6 +51,74 @@ def test_a_variant_changes_what_it_names(trainings, tmp_path):
     path.write_text('[[variant]]\nname = "a"\nepoch = 3\n')
     with pytest.raises(SettingsError, match="'epoch'"):
         trainings.read_variants(path, (0,))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[base.trainig]\nepochs = 3\n[[variant]]\nname = "a"\n', r"\[base\]: unknown table \[trainig\]"),
+        ('[base]\npreset = "ds_cnn-S"\n[[variant]]\nname = "a"\n', "preset = 'ds_cnn-S' stands in no table"),
+        ('[training]\nepochs = 3\n[[variant]]\nname = "a"\n', r"unknown table \[training\]"),
+        (
+            '[[variant]]\nname = "mixup 0.2"\n[[variant]]\nname = "Mixup 0,2"\n',
+            "'mixup 0.2' and 'Mixup 0,2' would have",
+        ),
+        ('[[variant]]\nname = "a"\n[[variant]]\nname = "a"\n', "'a' and 'a' would have one name"),
+        ("[[variant]]\nseeds = [1]\n", "has no name"),
+    ],
+)
+def test_what_would_be_trained_in_silence_otherwise_is_refused(text, said, trainings, tmp_path):
+    path = tmp_path / "some.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        trainings.read_variants(path, (0,))
+
+
+def test_a_bundle_of_other_settings_than_its_variant_has_now_is_told(trainings, tmp_path):
+    path = tmp_path / "some.toml"
+    text = '[base.training]\nepochs = 12\n[[variant]]\nname = "a"\npreset = "ds_resnet-S"\n'
+    text += "features = {coefficients = 20}\n"
+    path.write_text(text)
+    (variant,) = trainings.read_variants(path, (0,))
+    preset = catalogue(["ds_resnet-S"])[0].price
+    spec = FeatureSpec(**{**preset.features, "coefficients": 20})
+    trained = SimpleNamespace(
+        arch="ds_resnet",
+        features=spec.normalized((0.5,) * 20, (2.0,) * 20),
+        corpus=CorpusSettings(exclude=("yes/spoilt.wav",)),
+        augmentation=AugmentationSettings(),
+        training=TrainingSettings(epochs=12, seed=3),
+        model=ModelSettings(arch=preset.arch, options=preset.options),
+    )
+    assert trainings.departures(variant, trained) == []
+    path.write_text(
+        text.replace("12", "24").replace("20", "10")
+        + "augmentation = {speed = 0}\nmodel = {options = {stem_width = 8}}\n"
+    )
+    (variant,) = trainings.read_variants(path, (0,))
+    assert trainings.departures(variant, trained) == [
+        "features.coefficients",
+        "augmentation.speed",
+        "training.epochs",
+        "model.options",
+    ]
+
+
+def measured(preset, note):
+    shared = {"data": "tones", "float_accuracy": 0.9, "int8_accuracy": 0.8, "seeds": 1, "training_minutes": 1.0}
+    return Measurement(preset=preset, note=note, **shared)
+
+
+@pytest.mark.parametrize("header", ["", "# what stands above\n# [[measured]]\n\n"])
+def test_measurements_take_the_place_of_their_older_ones_alone(header, trainings, tmp_path):
+    path = tmp_path / "measured.toml"
+    path.write_text(header)
+    trainings.write_measured(path, [measured("b", "second"), measured("a", "x"), measured("b", "first")])
+    text = path.read_text()
+    assert text.startswith(header)
+    assert [each.note for each in read_measurements(path)] == ["x", "first", "second"]
+    trainings.write_measured(path, [measured("b", "first")])
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize("file", sorted((BENCHMARKS / "trainings").glob("*.toml")), ids=lambda path: path.name)

@@ -26,7 +26,10 @@ def export(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="Layout of the firmware; a name that does not exist lists them.", show_default="generic"),
+        typer.Option(
+            help="Layout of the firmware: arduino, esp-idf, generic, generic-tflm, platformio or zephyr.",
+            show_default="generic, generic-tflm for engine tflm",
+        ),
     ] = None,
     c_header: Annotated[bool, typer.Option("--c-header", help="Only the model: kws_model.h and kws_model.c.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export, whole.")] = False,
@@ -48,7 +51,7 @@ def export(
     if as_json:
         print(json.dumps({"folder": str(output), "files": sorted(files), **report}, indent=2))
         return
-    shown = ", ".join(sorted(files)) if len(files) < 4 else f"{len(files)} files"
+    shown = ", ".join(sorted(files)) if c_header else f"{_description(report['target'])}, {len(files)} files"
     print(f"{output}: {shown}; model {report['model_bytes']:,} bytes")
     if report["arena_measured_bytes"] is not None:
         rest = report["arena_bytes"] - report["arena_measured_bytes"]
@@ -56,6 +59,14 @@ def export(
         print(f"arena {report['arena_bytes']:,} bytes: {report['arena_measured_bytes']:,} measured, {rest:,} {more}")
     elif report["arena_bytes"] is not None:
         print(f"arena {report['arena_bytes']:,} bytes")
+    if "README.md" in files:
+        print(f"{output / 'README.md'} says how to build it and how to try it")
+
+
+def _description(target: str) -> str:
+    from firmware_export.targets.registry import targets
+
+    return targets()[target].description
 
 
 def _c_header(path: Path) -> tuple[dict[str, str], dict[str, Any]]:

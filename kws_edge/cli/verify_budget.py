@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 BudgetOption = Annotated[
     str | None,
-    typer.Option("--budget", help="TOML file with limits, or a board; a name that does not exist lists them."),
+    typer.Option(
+        "--budget",
+        help="TOML file with limits, or a board: nano_33_ble_sense, nrf52840, stm32l4, stm32f7, rp2040, esp32_s3, "
+        "raspberry_pi_zero_2, raspberry_pi_3, raspberry_pi_4 or raspberry_pi_5.",
+        show_default=False,
+    ),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail on a budget line that was not measured.")]
 JunitOption = Annotated[Path | None, typer.Option("--junit", help="JUnit XML to write: checks and budget lines.")]

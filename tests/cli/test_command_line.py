@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import typer
 
+from firmware_export.targets.registry import targets
 from kws_edge import __version__
 from kws_edge.bundle import Bundle
 from kws_edge.cli import main
 from kws_edge.cli.app import app
+from kws_edge.verification.budget import preset_names
 
 VERBS = ("data", *(command.callback.__name__ for command in app.registered_commands if command.callback))
 HEAVY = ("tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "soundfile", "matplotlib", "rich")
@@ -43,6 +48,20 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("Usage: ")
     assert f" {verb} [OPTIONS] " in said
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "names"),
+    [
+        ("export", "--target", targets().keys()),
+        ("verify", "--budget", preset_names()),
+        ("report", "--budget", preset_names()),
+    ],
+)
+def test_a_choice_of_names_is_in_the_help(verb: str, option: str, names: Collection[str]) -> None:
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]  # a group, by its class
+    (help_text,) = (parameter.help for parameter in command.params if option in parameter.opts)
+    assert set(re.findall(r"[a-z][\w-]+", help_text)) >= set(names)
 
 
 def test_the_version_is_the_packages() -> None:

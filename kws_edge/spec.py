@@ -259,8 +259,11 @@ class AugmentationSettings:
         for name in ("noise_probability", "synthetic_noise_share"):
             require(0 <= getattr(self, name) <= 1, f"{name} = {getattr(self, name)}; use 0 to 1")
         require(0 <= self.speed < 0.5, f"speed = {self.speed}; use 0 to below 0.5")
-        require(self.time_shift_ms >= 0 and self.gain_db >= 0, "time_shift_ms and gain_db must not be negative")
+        require(0 <= self.time_shift_ms <= 10000, f"time_shift_ms = {self.time_shift_ms}; use 0 to 10000")
+        require(0 <= self.gain_db <= 200, f"gain_db = {self.gain_db}; use 0 to 200")
         require(self.snr_low_db <= self.snr_high_db, "snr_low_db must not exceed snr_high_db")
+        for name in ("snr_low_db", "snr_high_db"):
+            require(abs(getattr(self, name)) <= 200, f"{name} = {getattr(self, name)}; use -200 to 200")
         require(0 <= self.time_mask_ms <= 10000, f"time_mask_ms = {self.time_mask_ms}; use 0 to 10000")
         require(0 <= self.column_mask <= 1000, f"column_mask = {self.column_mask}; use 0 to 1000")
 

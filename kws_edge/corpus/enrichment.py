@@ -37,13 +37,13 @@ def enriched(corpus: Corpus, share: float, *, cache_dir: Path | None = None, pro
     """The training split of `corpus` with ``share`` times as many synthesized clips as it has recorded ones.
 
     Keywords and the label of unknown words are filled up from the scarcest; unknown words are eSpeak NG's rendering of
-    those of `UNKNOWN_WORDS` that are no keywords. The voices are those of `cached_corpus`, spoken once and kept in the
-    user's cache folder.
+    those of `UNKNOWN_WORDS` that are no keywords, and none where ``unknown_share`` is 0. The voices are those of
+    `cached_corpus`, spoken once and kept in the user's cache folder.
 
     Raises DependencyError without eSpeak NG.
     """
     recorded = corpus.split("train")
-    spoken_labels = [label for label, name in enumerate(corpus.labels) if _words(name, corpus.settings.keywords)]
+    spoken_labels = [label for label, name in enumerate(corpus.labels) if _words(name, corpus.settings)]
     counts = np.bincount(recorded.labels, minlength=len(corpus.labels))[spoken_labels]
     parts = [recorded]
     for label, quota in zip(spoken_labels, quotas(counts.tolist(), round(share * int(counts.sum()))), strict=True):
@@ -57,16 +57,16 @@ def enriched(corpus: Corpus, share: float, *, cache_dir: Path | None = None, pro
     )
 
 
-def _words(label: str, keywords: Sequence[str]) -> list[str]:
-    """What is spoken for a label: the keyword, other words for the unknown ones, nothing for silence."""
+def _words(label: str, settings: CorpusSettings) -> list[str]:
+    """What is spoken for a label: the keyword, other words for unknown if any are wanted, nothing for silence."""
     if label == UNKNOWN:
-        return [word for word in UNKNOWN_WORDS if word not in keywords]
+        return [word for word in UNKNOWN_WORDS if word not in settings.keywords] if settings.unknown_share else []
     return [] if label == SILENCE else [label]
 
 
 def _spoken(corpus: Corpus, label: int, quota: int, cache_dir: Path | None, progress: Progress | None) -> Split:
     """`quota` synthesized clips of one label, spread evenly over its words and voices."""
-    words = _words(corpus.labels[label], corpus.settings.keywords)
+    words = _words(corpus.labels[label], corpus.settings)
     per_word = -(-quota // len(words))
     folder = cached_corpus(words, (), clips_per_word=-(-per_word // _STEP) * _STEP, progress=progress)
     everything = CorpusSettings(

@@ -66,8 +66,8 @@ class StreamSettings:
     noise_high_dbfs: float = -34.0
 
     def __post_init__(self) -> None:
-        require(self.minutes >= 1, f"hours = {self.hours}; a stream has a minute or more, use 0.02 or more")
         require(self.hours <= 1000, f"hours = {self.hours}; use 1000 or less")
+        require(self.minutes >= 1, f"hours = {self.hours}; a stream has a minute or more, use 0.02 or more")
         shares = (self.words_share, self.speech_share, self.noise_share)
         require(min(shares) >= 0 and sum(shares) > 0, "the scenes' shares must not be negative, nor all be 0")
         require(0 <= self.keyword_share <= 1, f"keyword_share = {self.keyword_share}; use 0 to 1")

@@ -19,7 +19,7 @@ _WHOLE = (
     "instructions_per_inference",
     "instructions_per_second",
 )
-# percentage points that a later training may have by chance
+# share of the clips, one percentage point, that a later training may lose by chance
 _ACCURACY_SLACK = 0.01
 
 

@@ -58,3 +58,14 @@ def test_where_every_other_word_is_a_keyword_nothing_is_spoken_for_unknown(make_
     corpus = load_corpus(folder, settings, sample_rate_hz=8000, clip_samples=8000, cache_dir=tmp_path / "decoded")
     split = enriched(corpus, 0.04)
     assert list(np.bincount(split.labels, minlength=27)) == [2, *[1] * 24, 0, 0]
+
+
+def test_who_wants_no_unknown_words_gets_none_spoken(tones, tmp_path, monkeypatch, package):
+    package("espeakng_loader", "pip install 'kws-edge[synth]'")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    settings = CorpusSettings(keywords=("low", "high"), unknown_share=0)
+    corpus = load_corpus(tones.folder, settings, sample_rate_hz=8000, clip_samples=8000, cache_dir=tmp_path / "decoded")
+    recorded = np.bincount(corpus.split("train").labels, minlength=4)
+    after = np.bincount(enriched(corpus, 0.1).labels, minlength=4)
+    assert after[3] == 0
+    assert after.sum() - recorded.sum() == round(0.1 * recorded[:2].sum()) > 0

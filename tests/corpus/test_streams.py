@@ -124,7 +124,8 @@ def test_wrong_requests_name_the_way_out(tones: Corpus, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     with pytest.raises(CorpusError, match=r"1 files cannot be read.*broken\.wav"):
         make_stream(tones, "test", MIXED, negatives=tmp_path)
-    for wrong in ({"hours": 0.001}, {"keyword_share": 2}, {"pause_low_s": 0}, {"noise_high_dbfs": 3}):
+    endless = ({"hours": float("inf")}, {"hours": float("nan")})
+    for wrong in (*endless, {"hours": 0.001}, {"keyword_share": 2}, {"pause_low_s": 0}, {"noise_high_dbfs": 3}):
         with pytest.raises(SettingsError):
             StreamSettings(**wrong)
 

@@ -40,10 +40,13 @@ def masked(
 ) -> NDArray[np.int8]:
     """`features` [n, frames, columns] with a random stretch of frames and of columns at the columns' mean.
 
-    Park et al. 2019 (arXiv:1904.08779) without time warping; a normalized spec's mean is its zero point.
+    Park et al. 2019 (arXiv:1904.08779) without time warping; a normalized spec's mean is its zero point. A waveform
+    stays as it is: its one column is all that there is.
     """
+    if spec.kind == "waveform":
+        return features
     count, frames, columns = features.shape
-    longest = round(settings.time_mask_ms / spec.window_stride_ms) if spec.kind != "waveform" else 0
+    longest = round(settings.time_mask_ms / spec.window_stride_ms)
     hidden = np.zeros((count, frames, columns), bool)
     for axis, size, most in ((1, frames, longest), (2, columns, settings.column_mask)):
         if most == 0:

@@ -132,8 +132,8 @@ def test_a_training_that_was_killed_is_said_to_be_that(tmp_path, monkeypatch):
     assert str(tmp_path / "logs" / "one.log") in outcome.failure
 
 
-def write_teacher(path, weights):
-    """A bundle with `weights`, of which a sweep looks at nothing but their hash."""
+def write_trained(path, *, weights=b"", accuracy=0.0):
+    """A bundle of which a sweep sees no more than this."""
     settings = (FeatureSpec, CorpusSettings, AugmentationSettings, ModelSettings, TrainingSettings, DetectionSettings)
     names = ("features", "corpus", "augmentation", "model", "training", "detection")
     contents = BundleContents(
@@ -142,7 +142,7 @@ def write_teacher(path, weights):
         provenance=Provenance.of_this_run(seed=0, data_hash="", command=""),
         **dict.fromkeys(("int8_model", "float_model", "history_png"), b""),
         weights=weights,
-        metrics={},
+        metrics={"validation_accuracy": {"float": 0.0, "qat": accuracy}, "seconds": 1.0},
         history_csv="",
     )
     write_bundle(path, contents)
@@ -173,14 +173,47 @@ def test_other_recordings_or_another_teacher_make_another_training(tmp_path, mon
     assert name_of_training(alone) == named
     with pytest.raises(BundleError, match="teacher is no bundle"):
         name_of_training(taught)
-    write_teacher(teacher, b"one")
+    write_trained(teacher, weights=b"one")
     first = name_of_training(taught)
     assert name_of_training(taught) == first != named
-    write_teacher(teacher, b"another")
+    write_trained(teacher, weights=b"another")
     assert name_of_training(taught) != first
     monkeypatch.setenv("KWS_EDGE_DATA", str(tmp_path / "gone"))
     with pytest.raises(CorpusError, match="KWS_EDGE_DATA"):
         name_of_training(alone)
+
+
+def test_halving_trains_ever_fewer_ever_longer(tmp_path, monkeypatch):
+    """In the place of `train` stands a program that hands out bundles, the better the wider their network."""
+    widths = range(1, 10)
+    for width in widths:
+        write_trained(tmp_path / f"width{width}", accuracy=width / 10)
+    program = tmp_path / "program"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'cp -r {tmp_path}/width$(sed -n \'s/^width = //p\' "$7") "$5"\n'
+        f"sed -n 's/^epochs = //p; s/^qat_epochs = /+/p' \"$7\" | tr -d '\\n' >> {tmp_path}/epochs\n"
+        f"echo >> {tmp_path}/epochs\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    (tmp_path / "sweep.toml").write_text(
+        f"[[model]]\narch = 'ds_cnn'\noptions = {{ width = {list(widths)} }}\n[training]\nepochs = 36\nqat_epochs = 9\n"
+    )
+    settings = read_sweep(tmp_path / "sweep.toml")
+    price = Price(parameters=1, macs=1, file_bytes=1, weight_bytes=1, ram_bytes=1)
+    priced = [Priced(one, price, None) for one in settings.candidates()]
+    results = search(settings, priced, Runner(tmp_path, tmp_path, 9), halving=True)
+    assert sorted((tmp_path / "epochs").read_text().split()) == ["12+3"] * 3 + ["36+9"] + ["4+1"] * 9
+    assert [(one.options["width"], one.accuracy, one.pareto) for one in results][:2] == [
+        (9, 0.9, True),
+        (8, 0.8, False),
+    ]
+    assert [one.dropped for one in results] == [
+        None,
+        *["others were better after 12 of 36 epochs"] * 2,
+        *["others were better after 4 of 36 epochs"] * 6,
+    ]
 
 
 def test_prices_of_another_release_are_made_anew(tmp_path, package):

@@ -129,6 +129,13 @@ def test_without_masks_features_stay_what_they_are():
     assert not masks().any()
 
 
+def test_of_a_waveform_nothing_is_masked():
+    spec = FeatureSpec(kind="waveform")
+    heard = np.full((20, *spec.shape), 50, np.int8)
+    settings = AugmentationSettings(time_mask_ms=100.0, column_mask=2)
+    assert (masked(heard, settings, spec, np.random.default_rng(0)) == 50).all()
+
+
 def test_mixup_keeps_the_greater_share_and_views_see_the_same_clips(tones):
     spec = FeatureSpec()
     quiet = AugmentationSettings(time_mask_ms=0)

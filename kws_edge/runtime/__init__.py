@@ -1,4 +1,4 @@
-"""One interpreter protocol over LiteRT, tflite-runtime and TensorFlow Lite Micro."""
+"""One interpreter protocol over LiteRT, tflite-runtime, TensorFlow Lite Micro and the compiled engine aot."""
 
 from __future__ import annotations
 

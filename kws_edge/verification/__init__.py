@@ -1,1 +1,1 @@
-"""What must hold of a bundle: accuracy, parity, memory."""
+"""What is measured of a bundle, from accuracy to detection on streams, and the limits that it must keep."""

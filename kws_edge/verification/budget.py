@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware_export.trial import PLACES
 from kws_edge.errors import SettingsError
+from kws_edge.runtime import INTERPRETERS
 from kws_edge.settings import check_tables, from_mapping, parse_toml, to_mapping
 from kws_edge.spec import FeatureSpec, require
 
@@ -31,13 +32,17 @@ class Board:
     stands_in_for: str = ""
     # which machine latency counts on, as Python names it, such as "aarch64"; empty for any
     machine: str = ""
-    # what latency is measured with, and on how many threads
+    # what latency is measured with, one of `INTERPRETERS`, and on how many threads
     interpreter: str = "litert_xnnpack"
     threads: int = 1
 
     def __post_init__(self) -> None:
         require(self.core in PLACES, f"core = {self.core!r}; choose one of {', '.join(PLACES)}")
         require(1 <= self.threads <= 64, f"threads = {self.threads}; use 1 to 64")
+        require(
+            self.interpreter in INTERPRETERS,
+            f"interpreter = {self.interpreter!r}; choose one of {', '.join(INTERPRETERS)}",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

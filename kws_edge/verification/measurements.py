@@ -169,6 +169,12 @@ class Measurements:
         except (DependencyError, FirmwareError, ExportError) as error:
             return str(error)
 
+    @property
+    def firmware_differences(self) -> tuple[str, ...]:
+        """What the firmware computed otherwise than Python when it was measured; it is not built to find that out."""
+        device = self.__dict__.get("device")
+        return device.differences if isinstance(device, DeviceCost) else ()
+
     @cached_property
     def latency(self) -> Latency | str:
         """Of the board's interpreter on this machine, or why it was not measured."""

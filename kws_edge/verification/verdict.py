@@ -78,10 +78,16 @@ class Verdict:
 
 
 def judge(budget: Budget, measurements: Measurements, *, strict: bool = False) -> Verdict:
-    """Measure whatever the limits of `budget` ask for and compare; a limit itself is still allowed."""
+    """Measure whatever the limits of `budget` ask for and compare; a limit itself is still allowed.
+
+    What firmware costs that computes something else is worth nothing: where it was measured and does, a line says so.
+    """
     lines = [line for name, limit in budget.limits.given() for line in _lines(name, limit, measurements)]
     if budget.front_end is not None:
         lines.append(_front_end(budget.front_end, measurements.bundle.features))
+    wrong = measurements.firmware_differences
+    if wrong:
+        lines.append(Line(name="firmware", limit=0, measured=len(wrong), passed=False, detail="; ".join(wrong)))
     return Verdict(source=budget.source, board=budget.board.name, lines=tuple(lines), strict=strict)
 
 

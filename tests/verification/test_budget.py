@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -11,12 +13,14 @@ import pytest
 from kws_edge.errors import SettingsError
 from kws_edge.reports.budgets import verdict_table
 from kws_edge.reports.junit import cases, junit_xml
+from kws_edge.runtime.operators import LeastCosts
 from kws_edge.verification import budget as budget_module
 from kws_edge.verification.budget import parse_budget, preset_names, read_budget
 from kws_edge.verification.budget_writing import _rounded_up
 from kws_edge.verification.checks import Check
-from kws_edge.verification.measurements import Measured
-from kws_edge.verification.verdict import Line, Verdict, _line
+from kws_edge.verification.device import DeviceCost
+from kws_edge.verification.measurements import Measured, Measurements
+from kws_edge.verification.verdict import Line, Verdict, _line, judge
 
 BOARDS = Path(budget_module.__file__).parent / "boards"
 # the boards that were promised
@@ -69,6 +73,10 @@ def test_every_figure_of_a_preset_stands_under_its_source(path: Path) -> None:
         ("[board]\ncore = 'cortex-m4'", r"\[budget\] is missing or empty"),
         ("[budget]\nlayer_weight_bytes_max = {}", r"\[budget\] is missing or empty"),
         ("[board]\ncore = 'avr'\n[budget]\nram_bytes_max = 1", "core = 'avr'; choose one of host, cortex-m0"),
+        (
+            "[board]\ninterpreter = 'litert'\n[budget]\nram_bytes_max = 1",
+            "interpreter = 'litert'; choose one of litert_ref",
+        ),
         ("[budget]\nram_bytes_max = 1\n[front_end]\nmel_band = 3", "unknown key 'mel_band'; did you mean 'mel_bands'"),
         ("[budget\n", "not valid TOML"),
     ],
@@ -86,6 +94,19 @@ def test_a_name_that_is_neither_file_nor_board_lists_the_boards() -> None:
 def test_only_what_the_front_end_table_names_is_compared() -> None:
     budget = parse_budget(b"[budget]\nram_bytes_max = 1\n[front_end]\nmean = [1]\ncoefficients = 1", "x")
     assert budget.front_end == {"mean": [1.0], "coefficients": 1}
+
+
+@pytest.mark.parametrize(("differences", "passed"), [((), True), (("outputs of 1 of 3 inferences",), False)])
+def test_what_wrong_firmware_costs_is_no_measurement(differences: tuple[str, ...], passed: bool) -> None:
+    budget = parse_budget(b"[budget]\nram_bytes_max = 1\n", "x")
+    counts = dict.fromkeys((field.name for field in fields(DeviceCost)), 1)
+    device = DeviceCost(**{**counts, "place": "cortex-m4", "differences": differences})
+    # only what a line asks for is looked at, and this one asks for the device alone
+    measurements = Measurements(SimpleNamespace(int8_model=b""), budget.board, None, None)
+    measurements.__dict__.update(device=device, _least=LeastCosts(*[0] * len(fields(LeastCosts))))
+    verdict = judge(budget, measurements)
+    assert verdict.passed is passed
+    assert [line.name for line in verdict.lines if not line.passed] == ([] if passed else ["firmware"])
 
 
 def test_the_limit_itself_is_allowed_and_one_more_is_not() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from trained import request_for_tones
 
 from kws_edge.errors import BundleError
 from kws_edge.training.phase import cosine_schedule
+from kws_edge.training.pipeline import train
+from kws_edge.training.request import work_folder
 from kws_edge.training.state import TrainingState
 
 
@@ -46,3 +51,32 @@ def test_the_schedule_warms_up_to_the_peak_and_ends_near_zero():
     assert np.argmax(rates) in (9, 10)
     assert rates[99] < 0.001
     assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("features", {"coefficients": 12}),
+        ("corpus", {"exclude": ("low/00000001_nohash_0.wav",)}),
+        ("augmentation", {"speed": 0.0}),
+        ("training", {"mixup": 0.2}),
+        ("training", {"synth_share": 0.1}),
+        ("model", {"options": {"width": 8}}),
+        ("quantization_aware", False),
+        ("data", "other recordings"),
+        ("teachers", ["what another teacher knows"]),
+    ],
+)
+def test_a_training_goes_on_under_nothing_but_what_it_began_with(part, change, tones, tmp_path):
+    request = request_for_tones()
+    began = {**request.fingerprint(tones), "teachers": []}
+    if part in ("data", "teachers"):
+        began[part] = change
+    else:
+        other = replace(getattr(request, part), **change) if isinstance(change, dict) else change
+        request = replace(request, **{part: other})
+    output = tmp_path / "bundle"
+    TrainingState(settings=began).save(work_folder(output) / "state.npz")
+    with pytest.raises(BundleError, match=f"began with {part} = .*--restart"):
+        train(tones, request, output, resume=True)
+    assert not output.exists()

@@ -66,6 +66,11 @@ class Layout:
         """The words that have at least one file, sorted."""
         return tuple(sorted({clip.word for clip in self.clips}))
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether list files say which split a clip is in."""
+        return self.validation_list is not None or self.testing_list is not None
+
 
 def speaker_of(name: str) -> str:
     """Who speaks in the file at `name`, a path below the corpus folder such as ``yes/anna_3.wav``.

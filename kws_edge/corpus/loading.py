@@ -176,7 +176,9 @@ def load_corpus(
     _check_readable(layout, readable, skipped, settings)
     splits, warnings = assign_splits(layout, readable, settings)
     clips, splits, exclusion_warnings = without_excluded(layout, readable, splits, settings.exclude)
-    check_speakers(clips, splits)
+    # without lists nobody is parted but one or two speakers who are all there is, and that is a warning
+    if layout.has_lists:
+        check_speakers(clips, splits)
     warnings += exclusion_warnings
     warnings += _thin_splits(layout, clips, splits, settings)
     banks, noise_warnings = _noise_banks(decoded, sample_rate_hz, clip_samples)

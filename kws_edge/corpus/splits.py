@@ -49,7 +49,7 @@ def assign_splits(
     each split; with fewer than three speakers it is dealt out file by file, and a warning says what that is worth.
     Raises CorpusError when the lists name a file twice; whether they part a speaker is for `check_speakers`.
     """
-    if layout.validation_list is not None or layout.testing_list is not None:
+    if layout.has_lists:
         return _by_lists(layout, clips)
     by_rule = {clip.speaker: sha1_split(clip.speaker, settings) for clip in clips}
     keyword_speakers = sorted({clip.speaker for clip in clips if clip.word in settings.keywords}, key=percentile)

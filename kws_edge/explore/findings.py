@@ -182,7 +182,9 @@ def _duplicated(
 
 
 def _parted_speakers(recordings: Recordings) -> Iterator[Finding]:
-    """Every clip of a speaker outside of the split that they had better stay in."""
+    """Every clip of a speaker outside of the split that they had better stay in, where lists could keep them there."""
+    if not recordings.has_lists:
+        return
     rows_of: defaultdict[str, list[int]] = defaultdict(list)
     for row, file in enumerate(recordings.files):
         rows_of[file.speaker].append(row)

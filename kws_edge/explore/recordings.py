@@ -31,6 +31,8 @@ class Recordings:
     # one per row of everything below
     files: tuple[FoundFile, ...]
     splits: tuple[SplitName, ...]
+    # whether list files decided these
+    has_lists: bool
     # int16[n, clip_samples] at the spec's rate; a read-only memory map
     clips: Samples
     measured: Measurements
@@ -116,6 +118,7 @@ def open_recordings(
         spec=spec,
         files=files,
         splits=splits,
+        has_lists=layout.has_lists,
         clips=decoded.clips,
         measured=measured,
         background=decoded.background,

@@ -33,6 +33,13 @@ def folder(make_corpus) -> Path:
     return make_corpus(dict.fromkeys(("yes", "no", "cat", "dog"), FILES))
 
 
+def test_the_recordings_of_one_person_are_a_corpus_with_a_warning(make_corpus) -> None:
+    """Whoever begins has recorded only themselves: the figures are worth little, and the model is theirs."""
+    mine = load(make_corpus({word: [f"me_{take}.wav" for take in range(12)] for word in ("yes", "no", "cat")}))
+    assert all(set(mine.split(split).speakers) >= {"me"} for split in ("train", "validation", "test"))
+    assert any("1 speaker(s) only" in warning for warning in mine.warnings)
+
+
 def test_labels_names_and_speakers_go_with_their_clips(folder: Path) -> None:
     corpus = load(folder)
     assert corpus.labels == ("yes", "no", "silence", "unknown")

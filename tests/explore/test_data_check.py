@@ -156,6 +156,15 @@ def test_a_speaker_in_two_splits_is_named_and_can_be_excluded(run: Run, folder: 
     assert code == 0 and "(known)" in out
 
 
+def test_a_speaker_who_is_alone_is_no_fault(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Whoever has recorded only themselves would be left with nothing to train on."""
+    for take, path in enumerate(sorted(folder.rglob("*.wav"))):
+        path.rename(path.with_name(f"me_{take}.wav"))
+    code, out, _ = run("data", "check", str(folder), "--write", str(tmp_path / "list.txt"))
+    assert code == 0, out
+    assert "1 speaker(s) only" in out and read_exclusions(tmp_path / "list.txt") == ()
+
+
 @pytest.mark.slow
 def test_a_wrong_label_is_told_by_clips_of_other_speakers(tmp_path: Path, package) -> None:
     package("sklearn", "pip install 'kws-edge[explore]'")

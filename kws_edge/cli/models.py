@@ -45,11 +45,11 @@ def models(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with without_native_notices():
             import tensorflow  # noqa: F401  # says on import which GPU it lacks
+        old = read_prices(write) if write is not None and write.exists() else ()
         with progress_bar("pricing") as progress:
             prices = price_all(names or (), progress)
         entries = tuple(Entry(one, None) for one in prices)
         if write is not None:
-            old = read_prices(write) if write.exists() else ()
             write_file(write, prices_toml(merged(old, prices, names or ())))
     else:
         entries = catalogue(names or ())

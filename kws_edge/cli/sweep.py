@@ -44,6 +44,7 @@ def sweep(
     """Search over networks and front ends within a budget. Exit code 1 if a training failed."""
     from kws_edge.cli.progress import progress_bar
     from kws_edge.files import check_folder_output, write_file
+    from kws_edge.sweep.search import surroundings_of
     from kws_edge.sweep.settings import read_sweep
 
     for module, extra in (("tensorflow", "train"), ("matplotlib", "train"), ("plotly", "explore")):
@@ -51,6 +52,8 @@ def sweep(
             raise DependencyError(f"sweep needs {module}: pip install 'kws-edge[{extra}]'")
     settings = read_sweep(config)
     check_folder_output(output)
+    if not dry_run:
+        surroundings_of(settings, data)  # a wrong folder or teacher is found now, not when everything is priced
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_native_notices():
         import tensorflow  # noqa: F401  # says on import which GPU it lacks

@@ -12,6 +12,7 @@ from typing import Any
 
 from kws_edge.bundle import WEIGHTS, read_bundle
 from kws_edge.corpus import find_data
+from kws_edge.corpus.layouts import scan
 from kws_edge.models.own import named_source
 from kws_edge.settings import to_mapping, to_toml
 from kws_edge.sweep.price import Price
@@ -65,11 +66,10 @@ def search(
     """Train the candidates of `priced` that are within the budget; best first, dropped ones last.
 
     With `halving` most are trained only as long as it takes to see that others are better. `finished` is told of each
-    training, how many are done of its round, and how many the round has. Raises BundleError for a teacher that is no
-    bundle, CorpusError if KWS_EDGE_DATA is to name the recordings and names no folder.
+    training, how many are done of its round, and how many the round has. Raises as `surroundings_of` does.
     """
     results = {one.candidate.name: untrained(one) for one in priced}
-    surroundings = _surroundings(settings, runner.data)
+    surroundings = surroundings_of(settings, runner.data)
     alive = kept(priced)
     rungs = _RUNGS if halving and len(alive) >= _ETA else (1.0,)
     for share in rungs:
@@ -110,9 +110,14 @@ def with_pareto_front(results: Sequence[Result]) -> tuple[Result, ...]:
     return tuple(sorted(found, key=lambda one: (one.dropped is not None, -(one.accuracy or 0.0))))
 
 
-def _surroundings(settings: SweepSettings, data: Path | None) -> str:
-    """What else makes it another training: the folder of recordings, however it was named, and what teachers know."""
+def surroundings_of(settings: SweepSettings, data: Path | None) -> str:
+    """What beside settings makes another training: the folder of recordings, however it was named, and its teachers.
+
+    Raises CorpusError for a folder that is none or holds no recordings, BundleError for a teacher that is no bundle.
+    """
     folder = find_data(data)
+    if folder is not None:
+        scan(folder)
     taught = [read_bundle(Path(teacher)).sha256(WEIGHTS) for teacher in settings.search.teachers]
     return "".join([str(folder.resolve()) if folder else "", *taught])
 

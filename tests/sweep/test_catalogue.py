@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from kws_edge.cli import main
 from kws_edge.errors import SettingsError
 from kws_edge.sweep.catalogue import (
     LABELS,
@@ -119,6 +120,17 @@ def test_the_command_lists_all_without_tensorflow_and_names_a_stranger():
     refused = subprocess.run([sys.executable, "-c", hidden, "models", "ds_cmn"], capture_output=True, text=True)
     assert refused.returncode == 2
     assert "ds_cmn" in refused.stderr
+
+
+def test_a_file_that_new_prices_cannot_join_is_found_before_minutes_of_pricing(tmp_path, monkeypatch, capsys, package):
+    for module in ("tensorflow", "tflite_micro"):
+        package(module, "pip install 'kws-edge[train]'")
+    path = tmp_path / "prices.toml"
+    path.write_text("[[price]]\npreset = 3\n")
+    monkeypatch.setattr("kws_edge.sweep.catalogue.price_all", lambda *_: pytest.fail("priced"))
+    with pytest.raises(SystemExit, match="2"):
+        main(["models", "tiny_conv", "--price", "--write", str(path)])
+    assert "prices.toml [[price]]: preset = 3; expected str" in capsys.readouterr().err
 
 
 def test_every_preset_is_priced_as_its_family_has_it(prices, package):

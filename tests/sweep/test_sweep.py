@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kws_edge.bundle import BundleContents, Provenance, read_bundle, write_bundle
+from kws_edge.cli import main
 from kws_edge.errors import BundleError, CorpusError
 from kws_edge.spec import (
     AugmentationSettings,
@@ -149,6 +150,8 @@ def write_trained(path, *, weights=b"", accuracy=0.0):
 
 
 def test_other_recordings_or_another_teacher_make_another_training(tmp_path, monkeypatch):
+    (tmp_path / "yes").mkdir()
+    (tmp_path / "yes" / "anna_1.wav").touch()
     program = tmp_path / "ends"
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
@@ -188,6 +191,8 @@ def test_halving_trains_ever_fewer_ever_longer(tmp_path, monkeypatch):
     widths = range(1, 10)
     for width in widths:
         write_trained(tmp_path / f"width{width}", accuracy=width / 10)
+    (tmp_path / "yes").mkdir()
+    (tmp_path / "yes" / "anna_1.wav").touch()
     program = tmp_path / "program"
     program.write_text(
         "#!/bin/sh\n"
@@ -214,6 +219,25 @@ def test_halving_trains_ever_fewer_ever_longer(tmp_path, monkeypatch):
         *["others were better after 12 of 36 epochs"] * 2,
         *["others were better after 4 of 36 epochs"] * 6,
     ]
+
+
+@pytest.mark.parametrize(
+    ("search", "data", "said"),
+    [("", "typo", "typo: no such folder"), ("[search]\nteachers = ['gone']\n", "recordings", "gone is no bundle")],
+)
+def test_what_no_training_could_begin_with_is_found_before_anything_is_priced(
+    search, data, said, tmp_path, monkeypatch, capsys, package
+):
+    for module in ("tensorflow", "matplotlib", "plotly"):
+        package(module, "pip install 'kws-edge[train,explore]'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recordings" / "yes").mkdir(parents=True)
+    (tmp_path / "recordings" / "yes" / "anna_1.wav").touch()
+    (tmp_path / "sweep.toml").write_text(f"[[model]]\narch = 'tiny_conv'\n{search}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["sweep", "sweep.toml", "-o", "out", "--data", data])
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_prices_of_another_release_are_made_anew(tmp_path, package):

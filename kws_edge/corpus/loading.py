@@ -247,7 +247,8 @@ def _thin_splits(
     warnings = [f"no {split} clips of {', '.join(words)}" for split, words in lacking.items()]
     if settings.unknown_share > 0 and not any(clip.word not in settings.keywords for clip in clips):
         warnings.append(
-            "no words but the keywords, so unknown has no clips: the model will take any speech for a keyword"
+            "no words but the keywords, so unknown has no clips and the model will take any speech for a keyword: add "
+            "folders of other words, or let `train --synth-share 0.5` speak some"
         )
     return tuple(warnings)
 

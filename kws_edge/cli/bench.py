@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kws_edge.cli import CHECK_FAILED
+from kws_edge.cli.dependent_options import check_alone
 from kws_edge.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def bench(
+    context: typer.Context,
     bundle: Annotated[
         Path | None, typer.Argument(help="The bundle to measure.", metavar="BUNDLE", show_default=False)
     ] = None,
@@ -52,6 +54,7 @@ def bench(
     With --compare, exit code 1 if two machines computed different integers from the same recordings.
     """
     if compare is not None:
+        check_alone(context, "compare", of=("data", "clips", "engine", "threads", "seconds", "output"))
         _compare(*compare, bundle=bundle, as_json=as_json)
         return
     if bundle is None:

@@ -23,6 +23,7 @@ def kws_edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         (["bench"], "name a BUNDLE"),
         (["bench", "--compare", "gone.json", "gone.json"], "gone.json: No such file"),
         (["bench", "some", "--compare", "a", "b"], "leave out some"),
+        (["bench", "--compare", "a", "b", "-o", "c"], "--output does nothing beside --compare: leave one out"),
         (["report", "gone", "-o", "."], "is a folder"),
         (["report", "gone", "-o", "page.html", "--negatives", "x"], "add --stream"),
         (["report", "gone", "-o", "page.html", "--budget", "nowhere"], "nano_33_ble_sense"),

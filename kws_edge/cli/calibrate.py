@@ -164,7 +164,7 @@ def _report_failure(found: Calibration, path: Path, *, as_json: bool) -> None:
         f"{path}: no setting has at most {found.target.false_accepts_per_hour:g} false accepts an hour and misses at "
         f"most {100 * found.target.false_reject_rate:g} % of the keywords; the nearest has "
         f"{outcome.false_accepts_per_hour:.2f} and misses {100 * rate:.1f} %: {settings_text(found.nearest.settings)}. "
-        "Nothing was written: allow more, or train on words and speech like those that woke it"
+        "Nothing was written: allow more, train on words and speech like those that woke it, or choose yourself: --set"
     )
     if as_json:
         print(json.dumps({"bundle": str(path), "met": False, "nearest": found.nearest.to_json()}, indent=2))

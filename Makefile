@@ -13,11 +13,21 @@ C_FOLDERS := firmware_export kws_edge benchmarks tests
 # tests at a time, each file by one worker
 WORKERS ?= 2
 
+# what `make bench` measures; `make demo` makes it
+BUNDLE ?= demo/bundle
+
 # what the demonstration trains: short enough to watch, long enough to be worth verifying
 DEMO_EPOCHS ?= 20
 DEMO_QAT_EPOCHS ?= 5
 
-.PHONY: demo test test-fast lint format bench golden clean
+.PHONY: help demo test test-fast lint format bench golden clean
+
+help:
+	@echo "make demo       install into $(VENV) (2 GB), train on synthesized voices, export, verify"
+	@echo "make test-fast  tests of a few minutes;  make test: all of them"
+	@echo "make lint       ruff, mypy, import-linter, clang-format;  make format mends what a machine can"
+	@echo "make bench      the tables of docs/, of BUNDLE=$(BUNDLE);  make golden: vectors that Python and C share"
+	@echo "make clean      remove $(VENV), demo and caches"
 
 $(INSTALLED): pyproject.toml
 	@echo "== installing into $(VENV): 2 GB, two to four minutes, once"
@@ -66,8 +76,7 @@ format: $(COMPILED)
 	$(BIN)/ruff format $(PYTHON_PATHS)
 	find $(C_FOLDERS) -name '*.[ch]' -exec $(BIN)/clang-format -i {} +
 
-# tables that the documentation quotes; those of a bundle are of BUNDLE, which `make demo` makes
-BUNDLE ?= demo/bundle
+# tables that the documentation quotes
 bench: $(COMPILED)
 	$(BIN)/python benchmarks/frontend.py
 	$(BIN)/python benchmarks/engine.py $(BUNDLE)

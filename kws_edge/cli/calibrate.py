@@ -38,6 +38,7 @@ def calibrate(
             "--set",
             help="Instead: a setting of [detection] by hand, as threshold=0.8 or thresholds.yes=0.7, unmeasured; "
             "may be repeated.",
+            metavar="NAME=VALUE",
             show_default=False,
         ),
     ] = None,

@@ -92,7 +92,10 @@ def check(
         typer.Argument(help="Folder of recordings; by default KWS_EDGE_DATA.", metavar="[DATA]", show_default=False),
     ] = None,
     keywords: Annotated[
-        str | None, typer.Option("--keywords", help="Words to spot; they matter only to small folders without lists.")
+        str | None,
+        typer.Option(
+            "--keywords", help="Words to spot; they decide the splits where few people speak and no list files do."
+        ),
     ] = None,
     write: Annotated[
         Path | None, typer.Option(help="Exclusion list to write; `train --exclude` takes it.", metavar="FILE")

@@ -23,7 +23,10 @@ def explore(
     clips: Annotated[int, typer.Option(min=1, help="Clips to look at closely, 30 KB each.")] = 120,
     sounds: Annotated[int, typer.Option(min=0, help="Megabytes of sound on the page.")] = 8,
     keywords: Annotated[
-        str | None, typer.Option("--keywords", help="Words to spot; they matter only to small folders without lists.")
+        str | None,
+        typer.Option(
+            "--keywords", help="Words to spot; they decide the splits where few people speak and no list files do."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:

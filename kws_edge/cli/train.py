@@ -43,7 +43,8 @@ def train(
         str | None, typer.Option(help="Network and front end together, as `kws-edge models` lists them.")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="Setting of the family, as name=value; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Setting of the family; may be repeated. An unknown name lists them.", metavar="NAME=VALUE"),
     ] = None,
     qat: Annotated[bool, typer.Option("--qat", help="Quantization-aware training after the float phase.")] = False,
     keywords: Annotated[

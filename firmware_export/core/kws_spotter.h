@@ -53,7 +53,7 @@ extern "C" {
 extern const kws_detector_settings kws_config_detector;
 
 typedef struct {
-  /* index into kws_config_labels, of a keyword: silence and unknown are never detected */
+  /* index into kws_config_labels, such as KWS_CONFIG_LABEL_YES, of a keyword: never of silence or unknown */
   uint8_t label;
   /* smoothed probability, 0 to 32768 for 0 to 1 */
   uint16_t score;

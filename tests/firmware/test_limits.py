@@ -1,8 +1,9 @@
-"""What the spotter's C counts in a byte or two is refused at export where it does not fit, not wrapped on the board."""
+"""The spotter's configuration: what it cannot count is refused at export, and labels have names in C."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 from small_firmware import LABELS, SPECS, small_firmware
@@ -22,6 +23,14 @@ def test_255_labels_are_exported_and_256_refused() -> None:
     assert "#define KWS_CONFIG_LABELS 255\n" in files["kws_config.h"]
     with pytest.raises(ExportError, match=r"the model has 256 labels; the spotter's detector takes 255"):
         spotter_files(small_firmware(SPECS["mfcc"], labels=[*LABELS, *words]))
+
+
+def test_labels_have_names_in_c_where_these_are_their_own() -> None:
+    labels = ["yes", "turn left", "Stop!", "stop", "läuft", "*/", "silence", "unknown"]
+    header = spotter_files(small_firmware(SPECS["mfcc"], labels=labels))["kws_config.h"]
+    named = dict(re.findall(r"^#define KWS_CONFIG_LABEL_(\w+) (\d+) /\*", header, re.MULTILINE))
+    assert named == {"YES": "0", "TURN_LEFT": "1", "SILENCE": "6", "UNKNOWN": "7"}
+    assert all(f"/* {index} is {label} */" in header for index, label in ((2, "Stop!"), (3, "stop"), (5, "* /")))
 
 
 def test_a_clip_of_more_rows_than_are_counted_is_refused() -> None:

@@ -25,7 +25,7 @@ _HEADER = """\
 extern "C" {{
 #endif
 
-/* int8, {input_shape}, scale {input_scale}, zero point {input_zero} */
+/* int8, {input_shape}, scale {input_scale}, zero point {input_zero}: real = scale * (int8 - zero point) */
 #define KWS_NETWORK_INPUT_BYTES {input_bytes}u
 /* int8, {output_shape}, scale {output_scale}, zero point {output_zero} */
 #define KWS_NETWORK_OUTPUT_BYTES {output_bytes}u
@@ -43,8 +43,10 @@ enum {{
     KWS_NETWORK_CMSIS_NN = -3,  /* with KWS_USE_CMSIS_NN: this CMSIS-NN refuses a layer or needs more scratch memory */
 }};
 
-/* One inference. The three memories must not overlap; input and output may have any alignment. The arena belongs to
- * the caller, who may use it for other things between calls. Returns KWS_NETWORK_OK or why nothing was computed. */
+/* One inference. input: int8[KWS_NETWORK_INPUT_BYTES], left as it is; output: int8[KWS_NETWORK_OUTPUT_BYTES]; both at
+ * any address. arena: KWS_NETWORK_ARENA_BYTES bytes at a multiple of 4; nothing in it is kept between two calls. The
+ * three must not overlap. There is no other state: threads may run it at once, each with memory of its own.
+ * Returns KWS_NETWORK_OK or why nothing was computed. */
 int kws_network_run(const int8_t *input, int8_t *output, void *arena);
 
 #ifdef __cplusplus

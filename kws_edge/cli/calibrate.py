@@ -148,12 +148,24 @@ def _set(bundle: Bundle, assignments: list[str]) -> DetectionSettings:
     from kws_edge.settings import from_mapping, parse_toml, to_mapping
     from kws_edge.spec import SILENCE, UNKNOWN, DetectionSettings
 
+    for text in assignments:
+        _check_assignment(text)
     given = parse_toml("\n".join(assignments).encode(), Path("--set"))
     settings = from_mapping(DetectionSettings, {**to_mapping(bundle.detection), **given}, source="--set")
     if settings.thresholds:
         settings = dataclasses.replace(settings, thresholds={**bundle.detection.thresholds, **settings.thresholds})
     check_thresholds(settings, [label for label in bundle.labels if label not in (SILENCE, UNKNOWN)])
     return settings
+
+
+def _check_assignment(text: str) -> None:
+    from kws_edge.settings import parse_toml
+
+    try:
+        parse_toml(text.encode(), Path("--set"))
+    except SettingsError as error:
+        way_out = 'write NAME=VALUE, such as threshold=0.8 or thresholds."turn left"=0.7'
+        raise SettingsError(f"--set {text}: {way_out}") from error
 
 
 def _report_failure(found: Calibration, path: Path, *, as_json: bool) -> None:

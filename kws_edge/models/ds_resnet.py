@@ -51,8 +51,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "ds_resnet-2d": {},
 }
-# M's width has use for how coefficients change; S has no products left for further columns
-PRESET_FEATURES: dict[str, dict[str, Any]] = {"ds_resnet-M": {"mel_bands": 32, "coefficients": 20, "deltas": 1}}
+# how coefficients change is worth its columns to wide networks; S, which has products for 28 columns, hears no difference
+_DELTAS: dict[str, Any] = {"mel_bands": 32, "coefficients": 20, "deltas": 1}
+PRESET_FEATURES: dict[str, dict[str, Any]] = {"ds_resnet-M": _DELTAS, "ds_resnet-L": _DELTAS}
 
 
 @dataclass(frozen=True, kw_only=True)

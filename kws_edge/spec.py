@@ -86,9 +86,11 @@ class FeatureSpec:
             0 < self.window_ms <= self.clip_ms,
             f"window_ms = {self.window_ms} does not fit clip_ms = {self.clip_ms}; use 20 to 40",
         )
-        require(self.window_samples >= 2, f"window_ms = {self.window_ms}; a window needs 2 samples or more")
+        # the ends of a Hann window are 0
+        least = 3 if self.window_function == "hann" else 2
+        require(self.window_samples >= least, f"window_ms = {self.window_ms}; a window needs {least} samples or more")
         require(
-            self.window_stride_ms > 0 and self.stride_samples >= 1,
+            0 < self.window_stride_ms < math.inf and self.stride_samples >= 1,
             f"window_stride_ms = {self.window_stride_ms}; use 10 to 20 (0 or less would give 0 frames)",
         )
         for name in ("window_ms", "window_stride_ms"):

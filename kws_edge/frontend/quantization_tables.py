@@ -21,6 +21,8 @@ from kws_edge.spec import FeatureSpec
 
 # cepstra kept for deltas stay below 2^HISTORY_BITS, so that deltas of deltas fit 32 bits
 HISTORY_BITS = 24
+# of a gain: with more, sums of 64 bits could overflow
+_MOST_SHIFT = 48
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,12 @@ def _bias(offset: Float64Array, shift: int, spec: FeatureSpec) -> NDArray[np.int
 
 
 def _shift_for(largest: float, bits: int, spec: FeatureSpec) -> int:
-    """The largest shift with which `largest` stays below 2^bits as a signed integer."""
-    shift = min(math.floor(math.log2((2.0**bits - 4) / largest)), 48)
-    if shift < 1:
+    """The largest shift, at most 48, with which `largest` stays below 2^bits as a signed integer."""
+    if largest < 2.0**-_MOST_SHIFT:
+        raise SettingsError(f"std times scale = {spec.scale} is so large that features vanish; lessen it")
+    if not 2 * largest <= 2.0**bits - 4:
         raise SettingsError(f"std times scale = {spec.scale} is finer than the input's own step; enlarge it")
-    return shift
+    return min(math.floor(math.log2((2.0**bits - 4) / largest)), _MOST_SHIFT)
 
 
 def _check_steps(largest: NDArray[Any], bias: NDArray[np.int64], shift: int, spec: FeatureSpec) -> None:

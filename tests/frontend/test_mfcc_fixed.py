@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import dataclasses
 
 import numpy as np
@@ -152,6 +154,12 @@ def test_silence_has_the_logarithm_of_the_floor():
         ({"sample_rate_hz": 48000, "window_ms": 60.0}, "points is beyond"),
         ({"fft_length": 4096}, "4096 points is beyond"),
         ({"scale": 1e-30}, "finer than the input"),
+        ({"std": (5e-324,) * 10}, "finer than the input"),
+        ({"scale": 1e300}, "so large that features vanish"),
+        ({"kind": "waveform", "scale": 1e300}, "so large that features vanish"),
+        ({"deltas": 1, "std": (1.0,) * 10 + (1e300,) * 10}, "so large that features vanish"),
+        ({"window_ms": 0.25, "window_stride_ms": 0.125}, "3 samples or more"),
+        ({"window_stride_ms": math.inf}, "window_stride_ms = inf"),
         ({"energy_floor": 1e30}, "energy_floor"),
         ({"mean": (1e30,) * 10}, "mean"),
     ],

@@ -51,7 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "ds_resnet-2d": {},
 }
-# how coefficients change is worth its columns to wide networks; S, which has products for 28 columns, hears no difference
+# how coefficients change is worth its columns to wide networks; S, with products for 28 columns, gains nothing
 _DELTAS: dict[str, Any] = {"mel_bands": 32, "coefficients": 20, "deltas": 1}
 PRESET_FEATURES: dict[str, dict[str, Any]] = {"ds_resnet-M": _DELTAS, "ds_resnet-L": _DELTAS}
 

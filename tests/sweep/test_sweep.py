@@ -197,8 +197,8 @@ def test_halving_trains_ever_fewer_ever_longer(tmp_path, monkeypatch):
     program.write_text(
         "#!/bin/sh\n"
         f'cp -r {tmp_path}/width$(sed -n \'s/^width = //p\' "$7") "$5"\n'
-        f"sed -n 's/^epochs = //p; s/^qat_epochs = /+/p' \"$7\" | tr -d '\\n' >> {tmp_path}/epochs\n"
-        f"echo >> {tmp_path}/epochs\n"
+        # in one write, since several append at once
+        f"echo $(sed -n 's/^epochs = //p; s/^qat_epochs = /+/p' \"$7\" | tr -d '\\n') >> {tmp_path}/epochs\n"
     )
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))

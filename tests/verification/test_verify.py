@@ -17,7 +17,8 @@ from kws_edge.errors import CorpusError
 from kws_edge.frontend import features, native
 from kws_edge.runtime import available_interpreters, open_interpreter
 from kws_edge.spec import FeatureSpec
-from kws_edge.verification.checks import check_distinct, check_equality, check_specification
+from kws_edge.verification.accuracy import Accuracy
+from kws_edge.verification.checks import check_distinct, check_drop, check_equality, check_specification
 from kws_edge.verification.interpreters import AOT
 from kws_edge.verification.parity import Parity
 from kws_edge.verification.verify import Verification, verify
@@ -125,11 +126,20 @@ def test_a_single_differing_output_fails_the_equality_check() -> None:
     assert check_equality({}).passed is None
 
 
+@pytest.mark.parametrize(("right", "passed"), [(199, True), (198, False)])
+def test_accuracy_that_int8_lost_is_told_with_a_way_out(right: int, passed: bool) -> None:
+    real, device = (Accuracy(n / 200, np.array([[n, 200 - n], [0, 0]]), {}) for n in (200, right))
+    check = check_drop({"litert_float": real, "tflm": device}, 0.5)
+    assert check.passed is passed
+    assert ("--qat" in check.detail) is not passed
+
+
 def test_a_model_that_answers_everything_alike_fails() -> None:
     inputs = np.arange(60, dtype=np.int8).reshape(10, 3, 2)
     varied = np.arange(30, dtype=np.int8).reshape(10, 3)
     assert check_distinct({"tflm": varied}, inputs, labels=3).passed is True
-    assert check_distinct({"tflm": np.zeros_like(varied)}, inputs, labels=3).passed is False
+    alike = check_distinct({"tflm": np.zeros_like(varied)}, inputs, labels=3)
+    assert alike.passed is False and "train it longer" in alike.detail
     assert check_distinct({"tflm": np.zeros_like(varied)}, np.zeros_like(inputs), labels=3).passed is True
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(help="Look at recordings, or synthesize them.", no_args_is_hel
 _COLUMNS = ("train", "validation", "test")
 
 
-@app.command()
+@app.command(short_help="Speak words with synthetic voices, for demonstrations.")
 def synth(
     out: Annotated[
         Path,
@@ -53,7 +53,7 @@ def synth(
     )
 
 
-@app.command()
+@app.command(short_help="Count clips by word and split; what is skipped, what is thin.")
 def info(
     data: Annotated[
         Path | None,
@@ -85,7 +85,7 @@ def info(
     print(json.dumps(description, indent=2, ensure_ascii=False) if as_json else _text(description))
 
 
-@app.command()
+@app.command(short_help="Look for recordings that spoil a training.")
 def check(
     data: Annotated[
         Path | None,

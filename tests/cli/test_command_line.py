@@ -38,6 +38,8 @@ def test_help_names_every_verb() -> None:
     assert done.returncode == 0
     assert len(VERBS) > 10
     assert all(f" {verb} " in done.stdout for verb in VERBS)
+    for said in (done.stdout, kws_edge("data", "--help").stdout):
+        assert "..." not in said.partition("Commands:")[2], "a verb is cut off in the middle of what it does"
 
 
 @pytest.mark.parametrize("verb", VERBS)

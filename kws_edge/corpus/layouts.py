@@ -26,6 +26,8 @@ TESTING_LIST = "testing_list.txt"
 AUDIO_SUFFIXES = frozenset(
     (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64", ".mp3")
 )
+# audio that libsndfile does not read; telephones record the first of them
+_UNREAD_SUFFIXES = frozenset((".m4a", ".aac", ".mp4", ".amr", ".3gp", ".wma", ".webm", ".mka"))
 
 _NOHASH = re.compile(r"_nohash_.*$")
 _NUMBERED = re.compile(r"^(.*\S)[-_ ]+\d+$")
@@ -115,7 +117,7 @@ def scan(folder: Path) -> Layout:
     if not clips:
         raise CorpusError(
             f"{folder}: no recordings; put them into one folder per word, such as {folder / 'yes' / 'anna_1.wav'}"
-            + (f" ({len(skipped)} files there are no audio, such as {skipped[0][0]})" if skipped else "")
+            + (f" ({len(skipped)} file(s) there are of no use, such as {': '.join(skipped[0])})" if skipped else "")
         )
     clips.sort(key=lambda found: found.name)
     background.sort(key=lambda found: found.name)
@@ -142,7 +144,7 @@ def _walk(folder: Path, top: str, word: str, found: list[FoundFile], skipped: li
             name = f"{below}/{file_name}"
             suffix = os.path.splitext(file_name)[1]  # noqa: PTH122  # a Path for each of 100,000 files takes seconds
             if suffix.lower() not in AUDIO_SUFFIXES:
-                skipped.append((name, f"not audio: its name ends in {suffix or 'nothing'}"))
+                skipped.append((name, _no_use(suffix)))
                 continue
             try:
                 status = os.stat(f"{parent}/{file_name}")  # noqa: PTH116  # as above
@@ -151,6 +153,12 @@ def _walk(folder: Path, top: str, word: str, found: list[FoundFile], skipped: li
                 continue
             stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
             found.append(FoundFile(name, word, speaker_of(name) if word else "", status.st_size, stamp))
+
+
+def _no_use(suffix: str) -> str:
+    if suffix.lower() in _UNREAD_SUFFIXES:
+        return f"libsndfile does not read {suffix}; convert it, as with ffmpeg -i a{suffix} a.wav"
+    return f"not audio: its name ends in {suffix or 'nothing'}"
 
 
 def _read_list(path: Path) -> tuple[str, ...] | None:

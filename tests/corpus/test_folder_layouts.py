@@ -75,10 +75,17 @@ def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
         scan(tmp_path)
 
 
+def test_what_telephones_record_is_to_be_converted(make_corpus) -> None:
+    folder = make_corpus({"yes": ["a_1.wav"]})
+    (folder / "yes" / "b_1.M4A").write_bytes(b"sound")
+    (reason,) = (reason for name, reason in scan(folder).skipped if name == "yes/b_1.M4A")
+    assert "libsndfile does not read .M4A" in reason and "ffmpeg -i a.M4A a.wav" in reason
+
+
 def test_a_folder_of_texts_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "yes").mkdir()
     (tmp_path / "yes" / "a.txt").write_text("yes")
-    with pytest.raises(CorpusError, match=r"no recordings.*1 files there are no audio, such as yes/a\.txt"):
+    with pytest.raises(CorpusError, match=r"no recordings.*1 file\(s\) there are of no use, such as yes/a\.txt: not audio"):
         scan(tmp_path)
 
 

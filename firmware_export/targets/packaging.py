@@ -20,6 +20,7 @@ _TEMPLATE = ".jinja"
 _USUAL_MICROPHONE_RATE_HZ = 16000
 _MICROPHONE = ("kws_decimate.c", "kws_decimate.h", "kws_simd.h")
 _C_OR_CPP = (".c", ".cc", ".cpp")
+_TERMS = "The code is under the terms of [LICENSE](LICENSE), the model under those of its recordings."
 _TUNING = (
     "It wakes for nothing, or misses words? `kws-edge calibrate BUNDLE --set threshold=0.8` (or 0.5), and export again."
 )
@@ -74,8 +75,8 @@ def project_values(firmware: Firmware, sources: Iterable[str]) -> dict[str, Any]
     """What a project's templates may say of a firmware whose files are ``sources``.
 
     ``sources`` (those to compile), ``engine``, ``keywords``, ``version`` of kws-edge, ``rate_hz`` of the model,
-    ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve, ``tuning`` (the last line
-    of every README: what to do about a detector that is too eager or too deaf, and where sizes are told).
+    ``microphone_rate_hz``, ``decimate`` (whether these differ), ``arena_bytes`` to reserve; of every README ``terms``
+    and ``tuning`` (what to do about a detector that is too eager or too deaf, and where sizes are told).
     """
     model, microphone = firmware.model, microphone_rate_hz(firmware)
     return {
@@ -88,5 +89,6 @@ def project_values(firmware: Firmware, sources: Iterable[str]) -> dict[str, Any]
         "microphone_rate_hz": microphone,
         "decimate": microphone != model.features.sample_rate_hz,
         "arena_bytes": firmware.arena_bytes + firmware.arena_alignment,
+        "terms": _TERMS,
         "tuning": f"{_TUNING} {_SIZES[firmware.engine]}",
     }

@@ -47,13 +47,13 @@ demo: $(COMPILED)
 	$(BIN)/kws-edge export demo/bundle --c-header --force -o demo/firmware
 	$(BIN)/kws-edge verify demo/bundle
 	@echo
-	@echo "demo/bundle is a trained model, demo/firmware its C sources. Both are a demonstration: few epochs, and"
+	@echo "demo/bundle is a trained model, demo/firmware the model as a C array. Both are a demonstration: few epochs, and"
 	@echo "synthetic voices unless KWS_EDGE_DATA named real recordings. For a model of your own words put recordings"
 	@echo "into folders named after the words, DIR/word/speaker-1.wav, background noise into DIR/_background_noise_, and"
 	@echo "  $(BIN)/kws-edge data info DIR"
 	@echo "  $(BIN)/kws-edge train --data DIR --keywords word,other --qat -o my_bundle"
 	@echo "  $(BIN)/kws-edge verify my_bundle --data DIR"
-	@echo "  $(BIN)/kws-edge export my_bundle --c-header -o my_firmware"
+	@echo "  $(BIN)/kws-edge export my_bundle --engine aot -o my_firmware    # front end, network and detector in C"
 
 test-fast: $(COMPILED)
 	@echo "== fast tests"

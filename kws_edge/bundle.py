@@ -62,7 +62,7 @@ class Provenance:
     seed: int
     # `Corpus.content_hash` of the recordings and of everything that shaped the clips
     data_hash: str
-    # the command line that made the bundle
+    # the command line that made the bundle; bytes of a path that are no Unicode are escaped
     command: str
     # UTC, ISO 8601, when the bundle was written
     time: str
@@ -78,7 +78,7 @@ class Provenance:
         versions = {"kws-edge": __version__, "python": platform.python_version(), "machine": platform.machine()}
         versions.update({name: version for name, version in found.items() if version})
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(seed=seed, data_hash=data_hash, command=command, time=time, versions=versions)
+        return cls(seed=seed, data_hash=data_hash, command=_unicode(command), time=time, versions=versions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ class Bundle:
 
 def check_bundle_output(path: Path) -> None:
     """Raise BundleError if `path` is something that a bundle must not replace, StorageError if none can be written."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / MANIFEST).is_file()):
+    if path.exists() and not (path.is_dir() and ((path / MANIFEST).is_file() or not any(path.iterdir()))):
         raise BundleError(f"{path} exists and is no bundle; choose another output")
     check_output(path)
 
@@ -226,7 +226,7 @@ def write_calibrated(
         model=bundle.model,
         training=bundle.training,
         detection=detection,
-        provenance=replace(bundle.provenance, calibration=f"{time} {command}"),
+        provenance=replace(bundle.provenance, calibration=f"{time} {_unicode(command)}"),
         int8_model=bundle.int8_model,
         float_model=bundle.float_model,
         weights=bundle.weights,
@@ -280,6 +280,11 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleError(f"{path} was written by another release: {error}") from error
 
 
+def _unicode(text: str) -> str:
+    """`text` as UTF-8 can hold it."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _installed_version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
@@ -323,4 +328,5 @@ def _sha256(data: bytes) -> str:
 
 
 def _manifest_hash(manifest: Mapping[str, Any]) -> str:
-    return _sha256(json.dumps(manifest, sort_keys=True).encode())
+    # an edited one may hold what TOML has and JSON lacks
+    return _sha256(json.dumps(manifest, sort_keys=True, default=str).encode())

@@ -49,7 +49,10 @@ def check_file_output(path: Path) -> None:
     """Raise StorageError if `path` cannot become a file."""
     if path.is_dir():
         raise StorageError(f"cannot write {path}: it is a folder; name a file")
-    check_output(path)
+    if not _is_stream(path):
+        check_output(path)
+    elif not os.access(path, os.W_OK):
+        raise StorageError(f"cannot write {path}: it may not be written to; choose another output")
 
 
 def check_folder_output(path: Path) -> None:
@@ -68,19 +71,28 @@ def _check_permission(path: Path, folder: Path) -> None:
 
 
 def _followed(path: Path) -> Path:
-    """Where a symbolic link leads: what it stands for is replaced, not the link."""
-    return path.resolve() if path.is_symlink() else path
+    """Where a symbolic link leads: what it stands for is replaced, not the link. A folder called . has a name too."""
+    return path.resolve() if path.is_symlink() or path.name in ("", "..") else path
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether `path` is a device or a pipe, which takes bytes and must not be replaced."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def write_file(path: Path, content: bytes | str) -> None:
     """Write `content` (text as UTF-8) to `path`, replacing what is there in one step; a symbolic link is followed.
 
-    Missing parent folders are made. Raises StorageError when the file system refuses.
+    Missing parent folders are made. A device or a pipe, such as /dev/null, is written into and stays what it is. Raises
+    StorageError when the file system refuses.
     """
     data = content.encode() if isinstance(content, str) else content
     path = _followed(path)
     partial = _beside(path)
     try:
+        if _is_stream(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(path)
         with partial.open("wb") as stream:

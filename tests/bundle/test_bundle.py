@@ -121,6 +121,13 @@ def test_an_edited_label_in_the_manifest_is_noticed(tmp_path: Path, contents: Bu
         read_bundle(manifest.parent)
 
 
+def test_a_date_in_the_manifest_is_noticed_too(tmp_path: Path, contents: BundleContents) -> None:
+    manifest = write_bundle(tmp_path / "bundle", contents).path / MANIFEST
+    manifest.write_text(manifest.read_text().replace('arch = "ds_cnn"', "arch = 2026-11-22"))
+    with pytest.raises(BundleError, match="truncated or edited"):
+        read_bundle(tmp_path / "bundle")
+
+
 def test_another_format_version_is_named(tmp_path: Path, contents: BundleContents) -> None:
     manifest = write_bundle(tmp_path / "bundle", contents).path / MANIFEST
     manifest.write_text(manifest.read_text("utf-8").replace("format_version = 1", "format_version = 99"), "utf-8")
@@ -156,6 +163,21 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path, contents: Bu
     with pytest.raises(BundleError, match="thesis exists and is no bundle"):
         write_bundle(precious, contents)
     assert (precious / "chapter.tex").read_text() == "years of work"
+    os.mkfifo(tmp_path / "device")
+    with pytest.raises(BundleError, match="device exists and is no bundle"):
+        write_bundle(tmp_path / "device", contents)
+    assert (tmp_path / "device").is_fifo()
+
+
+def test_recordings_below_a_name_that_is_no_unicode_cost_no_training(tmp_path: Path, contents: BundleContents) -> None:
+    """Python holds the bytes of such a path as lone surrogates, which UTF-8 cannot write: old disks are full of them."""
+    command = "kws-edge train --data '" + os.fsdecode(b"aufnahmen-gr\xfc\xdfe") + "'"
+    made = Provenance.of_this_run(seed=7, data_hash="ab" * 32, command=command)
+    bundle = write_bundle(tmp_path / "bundle", dataclasses.replace(contents, provenance=made))
+    assert bundle.provenance.command == r"kws-edge train --data 'aufnahmen-gr\udcfc\udcdfe'"
+    again = write_calibrated(bundle.path, bundle, DetectionSettings(threshold=0.7), command=command, measured={})
+    assert again.provenance.calibration is not None
+    assert again.provenance.calibration.endswith(r"gr\udcfc\udcdfe'")
 
 
 def test_a_failed_write_leaves_the_older_bundle(

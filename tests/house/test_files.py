@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kws_edge.errors import StorageError
-from kws_edge.files import first_folder, replacing_folder, write_file
+from kws_edge.files import check_file_output, first_folder, replacing_folder, write_file
 
 
 def names(folder):
@@ -43,6 +45,32 @@ def test_what_a_link_stands_for_is_replaced_and_the_link_stays(tmp_path):
     assert names(tmp_path / "bundle_3") == ["new"]
     assert (tmp_path / "page_3").read_text() == "new"
     assert all((tmp_path / name).is_symlink() for name in ("bundle", "page"))
+
+
+def test_a_folder_called_by_a_dot_is_replaced_too(tmp_path, monkeypatch):
+    (tmp_path / "out" / "inner").mkdir(parents=True)
+    for place, dots in (("out", "."), ("out/inner", "..")):
+        monkeypatch.chdir(tmp_path / place)
+        with replacing_folder(Path(dots)) as folder:
+            (folder / "new").touch()
+            (folder / "inner").mkdir()
+        assert names(tmp_path) == ["out"]
+        assert names(tmp_path / "out") == ["inner", "new"]
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path):
+    """`-o /dev/null` by root must not leave a file there, which every other program of the system would then fill."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_file_output(pipe)
+        write_file(pipe, "page")
+        assert pipe.is_fifo()
+        assert os.read(end, 100) == b"page"
+    finally:
+        os.close(end)
+    assert names(tmp_path) == ["pipe"]
 
 
 def test_a_failure_keeps_the_old_folder(tmp_path):

@@ -50,7 +50,7 @@ def _check_order(
                     f"{source}: operator {number} writes tensor {tensor.index}, which has a value already"
                 )
             known.add(tensor)
-    if graph_output not in known:
+    if graph_output not in known or graph_output is graph_input:
         raise ExportError(f"{source}: no operator computes its output")
 
 

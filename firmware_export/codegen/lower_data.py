@@ -22,6 +22,7 @@ from firmware_export.codegen.sharing import share
 from kws_edge.errors import ExportError
 
 IN_PLACE = Sharing(same=True)
+_LONGEST_AXIS = 65535  # sizes are uint16_t
 
 
 def _factor(real: float, tensor: ir.Tensor) -> tuple[int, int]:
@@ -205,13 +206,13 @@ def _copy(
     for entry in zip(size, input_stride, output_stride, strict=True):
         if entry[0] == 1:
             continue
-        if axes and axes[-1][1] == entry[0] * entry[1] and axes[-1][2] == entry[0] * entry[2]:
-            merged = axes.pop()[0] * entry[0]
-            axes.append((merged, entry[1], entry[2]))
+        merged = axes[-1][0] * entry[0] if axes else 0
+        if axes and merged <= _LONGEST_AXIS and axes[-1][1:] == (entry[0] * entry[1], entry[0] * entry[2]):
+            axes[-1] = (merged, entry[1], entry[2])
         else:
             axes.append(entry)
     axes = [(1, 0, 0)] * (4 - len(axes)) + axes
-    if max(axis[0] for axis in axes) >= 1 << 16:
+    if max(axis[0] for axis in axes) > _LONGEST_AXIS:
         raise ExportError(f"tensor {given.index} ({given.name!r}): shape {list(given.shape)} is too large to move")
     op = Struct(
         "kws_copy_op",

@@ -70,9 +70,6 @@ def lower(network: ir.Network, source: str, *, cmsis_nn: bool = False) -> Progra
         if constants > MOST_CONSTANT_BYTES and not cmsis_nn:
             raise ExportError(f"{source}: its constants take more than {MOST_CONSTANT_BYTES >> 20} MB")
         calls.extend(lowered)
-    if root(network.output) is root(network.input):
-        calls.append(copy_whole(network.input, network.output))
-        stands_for.pop(network.output, None)
     tensors = {tensor for operator in network.operators for tensor in (*ir.reads(operator), *ir.writes(operator))}
     return Program(
         network, tuple(calls), {tensor: root(tensor) for tensor in tensors | {network.input, network.output}}

@@ -170,7 +170,7 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path, contents: Bu
 
 
 def test_recordings_below_a_name_that_is_no_unicode_cost_no_training(tmp_path: Path, contents: BundleContents) -> None:
-    """Python holds the bytes of such a path as lone surrogates, which UTF-8 cannot write: old disks are full of them."""
+    """Python holds the bytes of such a path as lone surrogates, which UTF-8 cannot write: old disks have them."""
     command = "kws-edge train --data '" + os.fsdecode(b"aufnahmen-gr\xfc\xdfe") + "'"
     made = Provenance.of_this_run(seed=7, data_hash="ab" * 32, command=command)
     bundle = write_bundle(tmp_path / "bundle", dataclasses.replace(contents, provenance=made))

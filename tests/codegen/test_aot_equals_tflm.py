@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from batch import kernels, run_all
 from named_networks import NETWORKS
-from random_networks import random_network
+from random_networks import NetworkGenerator, random_network
 from tflm import inputs_for, tflm_outputs
 
 from firmware_export.codegen.compiled import KERNEL_SOURCES, compile_network
 from firmware_export.codegen.host import FORMS, HostNetwork
+from kws_edge.errors import ExportError
 
 FAST, ALL, BATCH = 60, 2000, 25
 INPUTS = 6
@@ -59,6 +61,24 @@ def test_the_networks_of_this_field_equal_tflm(name: str) -> None:
     for form in FORMS:
         with HostNetwork(network, form=form) as host:
             assert (host.run(inputs) == expected).all(), form
+
+
+def test_more_values_than_a_16_bit_size_are_moved_too() -> None:
+    """A reshape of the caller's input into the caller's output is a copy, here of 90,000 values."""
+    generator = NetworkGenerator(np.random.default_rng(0))
+    model = generator.b.finish(generator.flat(generator.b.input((1, 300, 300, 1))))
+    network = compile_network(model, source="a reshape")
+    inputs = inputs_for(network.network, 2, seed=1)
+    with HostNetwork(network) as host:
+        assert (host.run(inputs) == tflm_outputs(model, inputs, network.network.input.shape)).all()
+
+
+def test_a_network_that_leaves_its_arena_by_a_byte_is_noticed() -> None:
+    network = compile_network(random_network(8), source="random network 8")
+    inputs = inputs_for(network.network, 2, seed=8)
+    small = dataclasses.replace(network, plan=dataclasses.replace(network.plan, arena_bytes=network.arena_bytes - 4))
+    with HostNetwork(small) as host, pytest.raises(ExportError, match="past its arena"):
+        host.run(inputs)
 
 
 @pytest.mark.slow

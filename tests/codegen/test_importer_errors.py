@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from network_builder import NetworkBuilder
 
 from firmware_export.codegen.compiled import compile_network
+from firmware_export.targets.generic.network import network_files
 from kws_edge.errors import ExportError
 
 
@@ -95,6 +96,22 @@ def test_an_output_that_nothing_computes() -> None:
         model.subgraphs[0].operators = []
 
     assert "no operator computes its output" in refusal(small_model(change))
+
+
+def test_an_output_that_is_the_input() -> None:
+    def change(model: Any) -> None:
+        model.subgraphs[0].outputs = model.subgraphs[0].inputs
+
+    assert "no operator computes its output" in refusal(small_model(change))
+
+
+def test_a_file_of_several_examples_has_no_selftest() -> None:
+    builder = NetworkBuilder(np.random.default_rng(0))
+    given = builder.input((2, 8))
+    made = builder.value(given.samples * 0.5, (2, 8))
+    builder.operator("QUANTIZE", [given.index], [made.index], schema.QuantizeOptionsT())
+    with pytest.raises(ExportError, match=r"net\.tflite: its input is \[2, 8\]"):
+        network_files(builder.finish(made), name="net.tflite", inference=lambda rows: rows)
 
 
 def test_a_vector_longer_than_the_file() -> None:

@@ -13,6 +13,7 @@ from firmware_export.codegen.golden import SEED, checksum, random_numbers
 from firmware_export.targets.generic import rendered
 from firmware_export.targets.packaging import compiled
 from kws_edge import __version__
+from kws_edge.errors import ExportError
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _CORE = Path(__file__).parents[2] / "core"
@@ -27,6 +28,8 @@ def network_files(model: bytes, *, name: str, inference: Inference) -> dict[str,
     """
     network = compile_network(model, source=name)
     shape = network.network.input.shape
+    if shape[:1] != (1,):
+        raise ExportError(f"{name}: its input is {list(shape)}; convert it with one example as its batch: [1, ...]")
     count = _RUNS * network.network.input.elements
     numbers = ((number >> 24) - 128 for number in islice(random_numbers(), count))
     inputs = np.fromiter(numbers, np.int8, count).reshape(_RUNS, *shape[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,20 @@ from kws_edge.tflite_file import summarize
 class TfLiteInterpreter:
     """A model in an interpreter that has TensorFlow Lite's Python API, as LiteRT and tflite-runtime do."""
 
-    def __init__(self, name: str, model: bytes, interpreter: Any) -> None:
-        """`interpreter` was made from `model` and is not yet allocated."""
+    def __init__(self, name: str, model: bytes, make: Callable[[], Any]) -> None:
+        """`make` makes the interpreter from `model` and does not allocate it."""
         self.name = name
         summary = summarize(model)
         self.input = summary.input
         self.output = summary.output
-        self._interpreter = interpreter
         try:
             with without_native_notices():
+                # knows no operator of a newer version than its own
+                interpreter = make()
                 interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ConversionError(f"{name} cannot run this model: {error}") from error
+        self._interpreter = interpreter
         self._input_index = interpreter.get_input_details()[0]["index"]
         self._output_index = interpreter.get_output_details()[0]["index"]
 
@@ -48,5 +51,8 @@ def open_litert(name: str, model: bytes, *, reference: bool, threads: int) -> Tf
 
     summarize(model)  # LiteRT aborts the process on some damaged files, this raises
     resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=threads)
-    return TfLiteInterpreter(name, model, interpreter)
+
+    def make() -> Any:
+        return Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=threads)
+
+    return TfLiteInterpreter(name, model, make)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kws_edge.runtime.litert import TfLiteInterpreter
 from kws_edge.tflite_file import summarize
 
@@ -12,5 +14,8 @@ def open_tflite_runtime(name: str, model: bytes, *, reference: bool, threads: in
 
     summarize(model)  # the interpreter aborts the process on some damaged files, this raises
     resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=threads)
-    return TfLiteInterpreter(name, model, interpreter)
+
+    def make() -> Any:
+        return Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=threads)
+
+    return TfLiteInterpreter(name, model, make)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from flatbuffers import Builder
 
 from kws_edge.bundle import Bundle
 from kws_edge.corpus import Corpus
 from kws_edge.errors import ConversionError, DependencyError, SettingsError
 from kws_edge.frontend import features
 from kws_edge.runtime import INTERPRETERS, available_interpreters, open_interpreter
+from kws_edge.spec import FeatureSpec
 from kws_edge.tflite_file import summarize
+from kws_edge.tflite_schema import schema
+
+sys.path.append(str(Path(__file__).parents[1] / "firmware"))
+from small_firmware import small_model
 
 INSTALL_TFLM = "pip install 'kws-edge[train]' (x86_64 Linux)"
 PRESENT = [name for name, absence in available_interpreters().items() if absence is None]
@@ -42,6 +50,18 @@ def test_an_unknown_interpreter_names_the_known_ones() -> None:
 def test_what_is_no_model_is_refused(name: str, junk: bytes) -> None:
     with pytest.raises(ConversionError):
         open_interpreter(name, junk)
+
+
+@pytest.mark.parametrize("name", [name for name in PRESENT if name != "tflm"])  # which asks for no versions
+def test_an_operator_of_a_version_to_come_is_refused(name: str) -> None:
+    """As tflite-runtime meets in the models of a TensorFlow that came after it."""
+    parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(small_model(FeatureSpec())[0], 0))
+    for code in parsed.operatorCodes:
+        code.version = 99
+    builder = Builder(1024)
+    builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
+    with pytest.raises(ConversionError, match=f"{name} cannot run this model: .*version '99'"):
+        open_interpreter(name, bytes(builder.Output()))
 
 
 @pytest.fixture(scope="module")

@@ -161,13 +161,13 @@ def _cpu_information(root: Path) -> dict[str, str]:
 
 
 def _cpu(information: Mapping[str, str]) -> str | None:
-    if "model name" in information:
-        return information["model name"]
     implementer, part = information.get("CPU implementer"), information.get("CPU part")
+    name = information.get("model name")
     if implementer is None or part is None:
-        return None
+        return name
     known = _ARM_PARTS.get(int(part, 16)) if int(implementer, 16) == 0x41 else None
-    return known or f"implementer {implementer}, part {part}"
+    # the name that a 32-bit Arm system tells is its architecture's: "ARMv7 Processor rev 3 (v7l)"
+    return known or name or f"implementer {implementer}, part {part}"
 
 
 def _emulator(root: Path) -> str | None:

@@ -52,6 +52,12 @@ def test_a_raspberry_pi_is_known_by_its_device_tree_and_its_core(pi: Path) -> No
     assert machine.os == "Debian GNU/Linux 12 (bookworm)"
 
 
+def test_a_32_bit_system_tells_its_core_too(pi: Path) -> None:
+    """Raspberry Pi OS of 32 bits writes a model name, of the architecture and not of the core."""
+    (pi / "proc/cpuinfo").write_text(f"model name\t: ARMv7 Processor rev 3 (v7l)\n{PI_4}")
+    assert this_machine(pi).cpu == "Cortex-A72"
+
+
 def test_heat_clock_and_power_are_read(pi: Path) -> None:
     found = conditions(pi)
     assert found.temperature_c == 61.835

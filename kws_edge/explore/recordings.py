@@ -83,7 +83,7 @@ def open_recordings(
 
     `keywords` matter only where a folder without list files has too few speakers for the SHA-1 rule; by default they
     are the usual ten where the folder has them all, else all of its words. Raises CorpusError when the folder is
-    missing or holds no readable recording.
+    missing or holds no readable recording, SettingsError when `keywords` name nothing.
     """
     spec = spec or FeatureSpec()
     layout = scan(folder)
@@ -100,7 +100,7 @@ def open_recordings(
         raise CorpusError(f"{folder}: none of its recordings can be read, such as {name}: {reason}; replace them")
     own = tuple(word for word in layout.words if word not in (SILENCE, UNKNOWN))
     usual = KEYWORDS if set(KEYWORDS) <= set(own) else own
-    settings = CorpusSettings(keywords=tuple(keywords or usual or layout.words))
+    settings = CorpusSettings(keywords=tuple(keywords if keywords is not None else usual or layout.words))
     found = {file.name: file for file in layout.clips}
     files = tuple(found[name] for name in decoded.names)
     splits, warnings = assign_splits(layout, files, settings)

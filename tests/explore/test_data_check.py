@@ -18,6 +18,7 @@ from kws_edge.explore.analysis import Analysis, analyse
 from kws_edge.explore.doubtful_labels import FOLDS, _calibrated
 from kws_edge.explore.findings import MISLABELLED
 from kws_edge.explore.measurements import flat_share
+from kws_edge.explore.page.closeup import chosen_rows
 from kws_edge.explore.recordings import open_recordings
 from kws_edge.spec import CorpusSettings
 
@@ -114,6 +115,10 @@ def test_each_measured_fault_is_told_from_the_others(folder: Path, tmp_path: Pat
     assert len({finding.name for finding in analysis.findings}) == len(expected)
     # what the front end mends is no reason to leave a recording out
     assert [name for name, _ in analysis.exclusions()] == [f"yes/{number:08x}_nohash_0.wav" for number in (2, 3)]
+    asked = ("no/00000007_nohash_0.wav", "no/00000008_nohash_0.wav")
+    for count in (1, 2, 3, 24, 99):
+        chosen = [analysis.recordings.names[row] for row in chosen_rows(analysis, asked, count)]
+        assert tuple(chosen[:2]) == asked and len(set(chosen)) == len(chosen) == min(max(count, 2), 23)
 
 
 def test_clipping_is_seen_at_any_level_and_a_loud_tone_is_not_clipped() -> None:
@@ -201,9 +206,12 @@ def test_a_word_of_a_single_speaker_leaves_a_fold_with_nothing_to_choose_from(pa
         (("data", "check", "/no/such/folder"), "/no/such/folder: no such folder"),
         (("data", "check", ".", "--exclude", "gone.txt"), "gone.txt: No such file"),
         (("explore", "/no/such/folder"), "/no/such/folder: no such folder"),
+        (("explore", "FOLDER", "--keywords", ", ,"), "keywords is empty"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(run: Run, arguments: tuple[str, ...], message: str) -> None:
-    code, out, err = run(*arguments)
+def test_bad_input_is_one_line_and_exit_code_2(
+    run: Run, folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    code, out, err = run(*(str(folder) if argument == "FOLDER" else argument for argument in arguments))
     assert (code, out) == (2, "")
     assert message in err and len(err.strip().splitlines()) == 1

@@ -12,6 +12,7 @@ import soundfile
 from chromium import Page
 
 from kws_edge.cli import main
+from kws_edge.explore.page.document import _json
 from kws_edge.explore.page.parts import Sounds, array, histogram, plain
 
 # plots of the sections, and those that the page's script draws: nine of a clip, violins, two means, two speakers
@@ -146,3 +147,10 @@ def test_arrays_become_what_plotly_reads() -> None:
     bars = histogram([0.1, 0.2, 0.9, 5.0], 2, low=0, high=1)
     assert bars["y"].tolist() == [2, 2] and bars["x"].tolist() == [0.25, 0.75]
     assert histogram([], 2)["y"].tolist() == [0, 0]
+
+
+def test_no_name_of_a_recording_ends_the_data_of_the_page() -> None:
+    names = {"</script>": 1.5, "<!--<script>": float("nan"), "yes/ä.wav": [float("inf")]}
+    text = _json(names)
+    assert "<" not in text
+    assert json.loads(text) == {"</script>": 1.5, "<!--<script>": None, "yes/ä.wav": [None]}

@@ -69,13 +69,13 @@ def normalized_spec(analysis: Analysis) -> FeatureSpec:
 
 
 def chosen_rows(analysis: Analysis, wanted: Sequence[str], count: int) -> list[int]:
-    """`count` rows: the `wanted` names, the worst of every kind of finding, then words in turn, speakers differing."""
+    """`count` rows: the `wanted` names, all of them, the worst of every kind of finding, then words in turn."""
     recordings = analysis.recordings
     place = {name: row for row, name in enumerate(recordings.names)}
     rows = dict.fromkeys(recordings.row(name) for name in wanted)
     for kind in KINDS:
         for finding in analysis.of_kind(kind)[:_OF_EACH_KIND]:
-            if finding.name in place:
+            if finding.name in place and len(rows) < count:
                 rows.setdefault(place[finding.name])
     rng = np.random.default_rng(0)
     index = recordings.word_index

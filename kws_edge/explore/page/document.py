@@ -99,5 +99,5 @@ def _render(analysis: Analysis, sections: Sequence[Section], sounds: Sounds, plo
 
 
 def _json(value: Any) -> str:
-    """JSON that may stand inside a script element: no `</script>` can be in it."""
-    return json.dumps(plain(value), separators=(",", ":")).replace("</", "<\\/")
+    """JSON that may stand inside a script element: no `</script>` can be in it, and no `<!--<script>` to hide that."""
+    return json.dumps(plain(value), separators=(",", ":")).replace("<", "\\u003c")

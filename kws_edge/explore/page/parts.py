@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,7 +113,7 @@ def array(values: npt.ArrayLike, dtype: str = "f4") -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """`value` with every NumPy array as `array` encodes it and every NumPy number as Python's."""
+    """`value` with every NumPy array as `array` encodes it, every NumPy number as Python's, and null for no number."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "fiu":
             return array(
@@ -120,7 +121,9 @@ def plain(value: Any) -> Any:
             )
         return value.tolist()
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

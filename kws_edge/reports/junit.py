@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from kws_edge.verification.checks import Check
 from kws_edge.verification.verdict import Verdict
+
+# all but the characters of XML 1.0, section 2.2
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def cases(checks: Iterable[Check], verdict: Verdict | None) -> list[Case]:
 
 
 def junit_xml(found: Iterable[Case], bundle: str) -> bytes:
-    """The document; `bundle` names what was verified."""
+    """The document; `bundle` names what was verified. What XML cannot hold, such as terminal colours, is U+FFFD."""
     suites: dict[str, list[Case]] = {}
     for case in found:
         suites.setdefault(case.suite, []).append(case)
@@ -49,16 +53,21 @@ def junit_xml(found: Iterable[Case], bundle: str) -> bytes:
             skipped=str(sum(case.passed is None for case in members)),
         )
         for case in members:
-            element = ElementTree.SubElement(suite, "testcase", classname=f"{bundle}.{name}", name=case.name)
+            element = ElementTree.SubElement(suite, "testcase", classname=_allowed(f"{bundle}.{name}"), name=case.name)
+            message = _allowed(case.message)
             if case.passed is None:
-                ElementTree.SubElement(element, "skipped", message=case.message)
+                ElementTree.SubElement(element, "skipped", message=message)
             elif not case.passed:
-                ElementTree.SubElement(element, "failure", message=case.message).text = case.message
+                ElementTree.SubElement(element, "failure", message=message).text = message
             else:
-                ElementTree.SubElement(element, "system-out").text = case.message
+                ElementTree.SubElement(element, "system-out").text = message
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
+
+
+def _allowed(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _check_message(check: Check) -> str:

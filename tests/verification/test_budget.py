@@ -177,3 +177,9 @@ def test_junit_counts_what_failed_and_what_was_not_made(strict: bool) -> None:
     failure = suites["checks"].find("testcase[@name='broken']/failure")
     assert failure is not None
     assert "layer <x> & co" in (failure.get("message") or "")
+
+
+def test_junit_stays_xml_whatever_a_compiler_or_a_path_says() -> None:
+    checks = (Check("built", False, 1, 0, "\x1b[31merror:\x1b[0m läuft nicht\0"),)
+    document = ElementTree.fromstring(junit_xml(cases(checks, None), "b\udcff"))
+    assert "\ufffd[31merror:\ufffd[0m läuft nicht\ufffd" in (document.find(".//failure").get("message") or "")

@@ -1,11 +1,19 @@
 /* kws_qemu.h on the host, so that the same trial runs natively: program INPUT0 INPUT1 OUTPUT. Its main runs on a stack
  * of its own, which can be painted, and nothing that it calls there enters the C library. */
+#include "kws_config.h"
+#include "kws_features.h"
 #include "kws_qemu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
+
+/* What every inference takes at least: a stream's first one a window, the others the samples of their own rows. */
+#define ROW_SAMPLES (KWS_CONFIG_INFERENCE_ROWS * KWS_FEATURES_STRIDE_SAMPLES)
+#define LEAST_SAMPLES (KWS_FEATURES_WINDOW_SAMPLES < ROW_SAMPLES ? KWS_FEATURES_WINDOW_SAMPLES : ROW_SAMPLES)
+/* what main writes for one is 11 bytes and a logit for each label, of which there are 255 at most */
+#define RECORD_BYTES 512u
 
 enum { MOST_INPUTS = 2, STACK_BYTES = 1 << 18, PAINTED_BYTES = 1 << 16, FRAME_BYTES = 256, PAINT = 0xA5 };
 
@@ -95,8 +103,8 @@ int main(int count, char **arguments) {
   for (int i = 0; i < MOST_INPUTS; ++i) {
     if (read_whole(arguments[1 + i], &inputs[i]) != 0) return 9;
   }
-  /* an inference on every sample would write this much */
-  if (reserve(&console, 4096) != 0 || reserve(&output, (inputs[0].count / 2 + 1) * 512) != 0) return 9;
+  const size_t inferences = inputs[0].count / 2 / LEAST_SAMPLES + 1;
+  if (reserve(&console, 4096) != 0 || reserve(&output, inferences * RECORD_BYTES) != 0) return 9;
   if (getcontext(&inside) != 0) return 9;
   inside.uc_stack.ss_sp = stack;
   inside.uc_stack.ss_size = sizeof stack;

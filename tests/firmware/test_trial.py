@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_firmware import SPECS, small_firmware
 
 from firmware_export.codegen.firmware import Firmware
 from firmware_export.trial import PLACES, try_firmware
@@ -152,3 +155,15 @@ def test_bad_requests_say_what_to_do(
         try_firmware(firmware, "cortex-m4", stream)
     with pytest.raises(DependencyError, match=f"{APT_GET} gcc"):
         try_firmware(firmware, "host", stream)
+
+
+def test_ten_minutes_fit_the_memory_of_a_small_board(tmp_path: Path, tool: Callable[[str, str], str]) -> None:
+    """What is reserved for its output is what inferences can write, so that a board of 512 MB tries firmware too."""
+    tool("gcc", f"{APT_GET} gcc libc6-dev")
+    # streams of one clip each, whose window is shorter than a stride, have the most inferences
+    spec = dataclasses.replace(SPECS["mfcc"], clip_ms=100, window_ms=8)
+    try_firmware(small_firmware(spec, seed=3), "host", np.zeros(spec.clip_samples, np.int16), folder=tmp_path)
+    (tmp_path / "samples.raw").write_bytes(bytes(2 * 600 * 8000))
+    (tmp_path / "streams.raw").write_bytes(struct.pack("<II", 0, spec.clip_samples))
+    command = f"ulimit -v 131072; exec {tmp_path}/trial samples.raw streams.raw output.raw"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)

@@ -54,7 +54,8 @@ def _config(tables: FrontendTables) -> str:
     defines = {
         "TRANSFORM_LENGTH": spec.transform_length if spectrum else 0,
         "CEPSTRUM_INPUTS": tables.columns.matrix.shape[1] if mfcc else 2,
-        "COEFFICIENTS": spec.coefficients if mfcc else 1,
+        # gcc warns of the second of two columns at a time in an array of one, which it never reaches
+        "COEFFICIENTS": max(spec.coefficients, 2) if mfcc else 1,
         "DELTAS": spec.deltas if mfcc else 0,
         "WITH_MFCC": int(mfcc),
         "WITH_LOG_SPECTROGRAM": int(spec.kind == "log_spectrogram"),

@@ -100,6 +100,13 @@ def test_host_compilers_agree(name, compiler, flags, tmp_path, tool):
     np.testing.assert_array_equal(rows_of(output, spec), reference_features(clips, spec))
 
 
+def test_a_single_coefficient_compiles_without_a_warning_too(tmp_path, tool):
+    tool("gcc", "apt-get install gcc")
+    spec, clips = FeatureSpec(**CLIP, mel_bands=2, coefficients=1, deltas=2), test_signals()
+    output = run_on_host(tmp_path, spec, clips, "gcc", ["-O2"])
+    np.testing.assert_array_equal(rows_of(output, spec), reference_features(clips, spec))
+
+
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_the_headers_are_cpp_too(compiler, tmp_path, tool):
     tool(compiler, f"apt-get install {compiler.replace('clang++', 'clang')}")

@@ -46,7 +46,7 @@ def features(
     spec: FeatureSpec,
     *,
     threads: int | None = None,
-    lanes: bool | None = None,
+    lanes: bool = True,
     progress: Progress | None = None,
 ) -> NDArray[np.int8]:
     """int8[n, frames, columns] of int16[n, samples] at the model's input scale and zero point, by the compiled C.
@@ -64,7 +64,7 @@ def features(
     clips = checked_clips(clips, spec)
     tables = native_tables(spec)
     result = np.empty((len(clips), frame_count(clips.shape[1], spec), spec.columns), np.int8)
-    lanes = has_lanes() and spec.kind != "waveform" if lanes is None else lanes
+    lanes = lanes and has_lanes() and spec.kind != "waveform"
 
     def compute(place: slice) -> None:
         part, rows = clips[place], result[place]

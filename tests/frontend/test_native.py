@@ -44,6 +44,7 @@ def assert_equal(clips, spec):
     expected = reference_features(clips, spec)
     np.testing.assert_array_equal(features(clips, spec), expected)
     np.testing.assert_array_equal(features(clips, spec, lanes=False), expected)
+    np.testing.assert_array_equal(features(clips, spec, lanes=True), expected)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -105,9 +105,10 @@ void k_mem_slab_free(struct k_mem_slab *slab, void *block) { slab->taken -= bloc
 """
 
 
-def build_sample(rate_hz: int, folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+def build_sample(rate_hz: int, folder: Path, *flags: str, window_ms: float = 32.0) -> subprocess.CompletedProcess[str]:
     """The sample and its module as `folder`/program, a program of the host."""
-    files = targets()["zephyr"].files(small_firmware(FeatureSpec(sample_rate_hz=rate_hz), seed=3))
+    spec = FeatureSpec(sample_rate_hz=rate_hz, window_ms=window_ms)
+    files = targets()["zephyr"].files(small_firmware(spec, seed=3))
     sample = {"main.c": files["samples/microphone/src/main.c"], "microphone.c": MICROPHONE}
     write_sources({**files, **ZEPHYR, **sample}, folder)
     command = ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{folder / 'src'}", *flags]
@@ -135,6 +136,12 @@ def test_it_prints_what_python_detects(rate_hz: int, tmp_path: Path) -> None:
     assert found, "nothing was detected: the sample is not shown to work"
     lines = [f"{firmware.model.labels[one.label]} {one.score * 100 // 32768} %" for one in found]
     assert done.stdout.decode().splitlines() == ["PASS", *lines, "the microphone stopped: -11"]
+
+
+def test_blocks_are_words_at_any_rate(tmp_path: Path) -> None:
+    """A fiftieth of 22,050 samples is an odd number of 16 bits each."""
+    built = build_sample(22050, tmp_path, window_ms=40)
+    assert built.returncode == 0, built.stderr
 
 
 def test_a_board_whose_driver_queues_fewer_blocks_is_refused(tmp_path: Path) -> None:

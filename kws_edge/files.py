@@ -87,10 +87,12 @@ def write_file(path: Path, content: bytes | str) -> None:
     StorageError when the file system refuses.
     """
     data = content.encode() if isinstance(content, str) else content
-    path = _followed(path)
+    # before a link is followed: that of /dev/stdout leads to a name that no pipe has
+    streamed = _is_stream(path)
+    path = path if streamed else _followed(path)
     partial = _beside(path)
     try:
-        if _is_stream(path):
+        if streamed:
             path.write_bytes(data)
             return
         path.parent.mkdir(parents=True, exist_ok=True)

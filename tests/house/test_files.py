@@ -71,6 +71,8 @@ def test_a_pipe_is_written_into_and_stays_one(tmp_path):
     finally:
         os.close(end)
     assert names(tmp_path) == ["pipe"]
+    program = "from pathlib import Path; from kws_edge.files import write_file; write_file(Path('/dev/stdout'), 'page')"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"page"
 
 
 def test_a_failure_keeps_the_old_folder(tmp_path):

@@ -66,4 +66,6 @@ def suitable_teacher(path: Path, labels: tuple[str, ...], sample_rate_hz: int, c
 
 def work_folder(output: Path) -> Path:
     """Where an unfinished training of the bundle `output` keeps its state."""
-    return output.parent / f".{output.name}.training"
+    # beside a folder called . too: inside, it would make an empty folder one that is no bundle
+    named = output if output.name not in ("", "..") else output.resolve()
+    return named.parent / f".{named.name}.training"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kws_edge.cli import main
@@ -121,3 +123,12 @@ def test_ctrl_c_says_how_to_go_on_if_there_is_something_to_go_on_with(begun, tmp
     with pytest.raises(KeyboardInterrupt), resumable(tmp_path / "bundle"):
         raise KeyboardInterrupt
     assert ("--resume" in capsys.readouterr().err) == begun
+
+
+def test_the_state_of_a_training_lies_beside_a_folder_called_by_a_dot_too(tmp_path, monkeypatch):
+    """`train -o . --force` in an empty folder would find it full, and no bundle, when it is done."""
+    inner = tmp_path / "bundle" / "inner"
+    inner.mkdir(parents=True)
+    for folder, output in ((inner.parent, "."), (inner, "..")):
+        monkeypatch.chdir(folder)
+        assert work_folder(Path(output)) == work_folder(tmp_path / "bundle") == tmp_path / ".bundle.training"

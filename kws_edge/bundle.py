@@ -125,6 +125,11 @@ class Bundle:
     files: Mapping[str, bytes]
 
     @property
+    def name(self) -> str:
+        """Of the folder, for titles, also where it was called . or .."""
+        return (self.path if self.path.name not in ("", "..") else self.path.resolve()).name
+
+    @property
     def arch(self) -> str:
         """Name of the model family, such as "ds_cnn"."""
         return self.model.arch

@@ -115,7 +115,7 @@ def calibrate(
     written = write_calibrated(output or bundle, source, found.chosen.settings, command=_command(), measured=measured)
     points = {f"{hours:g} h of validation, chosen on": found.chosen, f"{hours:g} h of testing": result.point}
     if plot is not None:
-        write_file(plot, det_png({"testing, one threshold": result.det}, points, f"{source.path.name}"))
+        write_file(plot, det_png({"testing, one threshold": result.det}, points, source.name))
     if as_json:
         print(json.dumps({"bundle": str(written.path), "met": True, **measured}, indent=2))
         return

@@ -74,7 +74,7 @@ def layers(
             report["quantization"] = noise.to_json()
             texts.append(quantization_table(noise))
     if plot is not None:
-        _write_plots(plot, costs, source.path.name)
+        _write_plots(plot, costs, source.name)
     print(json.dumps(report, indent=2) if as_json else "\n\n".join(texts))
 
 

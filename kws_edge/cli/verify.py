@@ -75,7 +75,7 @@ def verify(
             check_file_output(output)
     limits = read_requested(budget)
     result = verified(bundle, data, split=split, max_drop_points=max_drop_points)
-    name = result.bundle.path.name
+    name = result.bundle.name
     if plot is not None:
         from kws_edge.reports.plots import confusion_png
 

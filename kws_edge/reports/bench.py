@@ -31,7 +31,7 @@ _CLIP_HEADS = ("engine", "accuracy %", "same label %", "largest LSB", "different
 def bench_markdown(bench: Bench) -> str:
     """The whole bench as Markdown, which is readable as it is."""
     parts = [
-        f"# {bench.bundle.path.name} on {machine_name(bench)}",
+        f"# {bench.bundle.name} on {machine_name(bench)}",
         "\n".join(f"- {finding}" for finding in findings(bench)),
         github_table(("machine", ""), machine_rows(bench)),
         github_table(("", "before", "after"), conditions_rows(bench)),
@@ -124,7 +124,7 @@ def bench_html(bench: Bench) -> str:
     if absent:
         rows = tuple((result.engine.title, result.failure or "") for result in absent)
         sections.append(Section("absent", "Without figures", (Table(("engine", "why"), rows, words=(0, 1)),)))
-    lead = f"{bench.bundle.path.name} ({bench.bundle.arch}) on {machine_name(bench)}"
+    lead = f"{bench.bundle.name} ({bench.bundle.arch}) on {machine_name(bench)}"
     return render_page("kws-edge bench", lead, tiles=_tiles(bench), sections=sections, time=bench.time)
 
 

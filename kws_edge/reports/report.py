@@ -35,9 +35,7 @@ def report_html(report: BundleReport) -> str:
     )
     form = "quantization-aware" if bundle.quantization_aware else "quantized after training"
     lead = f"{bundle.arch}, {form}: {', '.join(bundle.labels)}"
-    return render_page(
-        bundle.path.resolve().name, lead, tiles=list(_tiles(report)), sections=sections, time=report.time
-    )
+    return render_page(bundle.name, lead, tiles=list(_tiles(report)), sections=sections, time=report.time)
 
 
 def _tiles(report: BundleReport) -> Iterator[Tile]:

@@ -58,7 +58,7 @@ def budget_toml(measurements: Measurements, *, margin_percent: float = 5.0) -> s
         else:
             missing.append(f"# layer_{name}_max: not measured: {' '.join(sizes.split())}\n")
     header = (
-        f"# What {measurements.bundle.path.name} takes, and {margin_percent:g} percent of margin. Written by "
+        f"# What {measurements.bundle.name} takes, and {margin_percent:g} percent of margin. Written by "
         "`kws-edge verify --write-budget`.\n" + "".join(missing)
     )
     return to_toml(

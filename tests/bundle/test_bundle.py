@@ -53,6 +53,16 @@ def test_a_bundle_is_read_back_as_it_was_written(tmp_path: Path, contents: Bundl
     assert bundle.features.sha256() == contents.features.sha256()
 
 
+def test_a_bundle_called_by_a_dot_has_a_name(
+    tmp_path: Path, contents: BundleContents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = write_bundle(tmp_path / "bundle", contents)
+    (tmp_path / "current").symlink_to("bundle")
+    assert (made.name, read_bundle(tmp_path / "current").name) == ("bundle", "current")
+    monkeypatch.chdir(made.path)
+    assert read_bundle(Path()).name == "bundle"
+
+
 def test_the_variables_of_a_phase_come_back_by_their_paths(tmp_path: Path, contents: BundleContents) -> None:
     given = {"float": {"a/kernel": np.arange(6.0).reshape(2, 3)}, "quantized": {"a/range/maximum": np.float32(2.5)}}
     bundle = write_bundle(tmp_path / "b", dataclasses.replace(contents, weights=pack_weights(**given)))

@@ -39,10 +39,11 @@ def check_output(path: Path) -> None:
 
     What only writing can tell, such as a full disk, the functions below still tell.
     """
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    nearest = next(parent for parent in (*path.absolute().parents, Path("/")) if parent.exists())
     if not nearest.is_dir():
         raise StorageError(f"cannot write {path}: {nearest} is no folder; choose another output")
     _check_permission(path, nearest)
+    _check_elsewhere(path)
 
 
 def check_file_output(path: Path) -> None:
@@ -65,14 +66,25 @@ def check_folder_output(path: Path) -> None:
         check_output(path)
 
 
+def _check_elsewhere(path: Path) -> None:
+    """Raise StorageError if the process works in what lies at `path`: it would go on in a folder that is gone."""
+    place = path.resolve()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        return
+    if place == here or place in here.parents:
+        raise StorageError(f"cannot write {path}: it is replaced whole, and you are in it; go out and name it there")
+
+
 def _check_permission(path: Path, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"cannot write {path}: {folder} may not be written to; choose another output")
 
 
 def _followed(path: Path) -> Path:
-    """Where a symbolic link leads: what it stands for is replaced, not the link. A folder called . has a name too."""
-    return path.resolve() if path.is_symlink() or path.name in ("", "..") else path
+    """Where a symbolic link leads: what it stands for is replaced, not the link. Nor has what ends in .. a name."""
+    return path.resolve() if path.is_symlink() or path.name == ".." else path
 
 
 def _is_stream(path: Path) -> bool:
@@ -137,8 +149,9 @@ def _flush(folder: Path) -> None:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; on success it takes the place of `path`, on failure it is removed.
 
-    A symbolic link is followed. Raises StorageError when the file system refuses.
+    A symbolic link is followed. Raises StorageError when the file system refuses, or where the process works in it.
     """
+    _check_elsewhere(path)
     path = _followed(path)
     with _folder_beside(path) as partial:
         yield partial

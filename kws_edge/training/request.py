@@ -66,6 +66,4 @@ def suitable_teacher(path: Path, labels: tuple[str, ...], sample_rate_hz: int, c
 
 def work_folder(output: Path) -> Path:
     """Where an unfinished training of the bundle `output` keeps its state."""
-    # beside a folder called . too: inside, it would make an empty folder one that is no bundle
-    named = output if output.name not in ("", "..") else output.resolve()
-    return named.parent / f".{named.name}.training"
+    return output.parent / f".{output.name}.training"

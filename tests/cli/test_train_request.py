@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kws_edge.cli import main
@@ -125,10 +123,9 @@ def test_ctrl_c_says_how_to_go_on_if_there_is_something_to_go_on_with(begun, tmp
     assert ("--resume" in capsys.readouterr().err) == begun
 
 
-def test_the_state_of_a_training_lies_beside_a_folder_called_by_a_dot_too(tmp_path, monkeypatch):
-    """`train -o . --force` in an empty folder would find it full, and no bundle, when it is done."""
-    inner = tmp_path / "bundle" / "inner"
-    inner.mkdir(parents=True)
-    for folder, output in ((inner.parent, "."), (inner, "..")):
-        monkeypatch.chdir(folder)
-        assert work_folder(Path(output)) == work_folder(tmp_path / "bundle") == tmp_path / ".bundle.training"
+def test_the_folder_that_one_is_in_is_no_output(tmp_path, monkeypatch, capsys):
+    """When it is done, a training of `-o . --force` would find its state there, and so no empty folder."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "-o", ".", "--force", "--data", str(tmp_path / "typo")])
+    assert "cannot write .: it is replaced whole, and you are in it" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kws_edge.errors import StorageError
-from kws_edge.files import check_file_output, first_folder, replacing_folder, write_file
+from kws_edge.files import check_file_output, check_output, first_folder, replacing_folder, write_file
 
 
 def names(folder):
@@ -47,15 +47,19 @@ def test_what_a_link_stands_for_is_replaced_and_the_link_stays(tmp_path):
     assert all((tmp_path / name).is_symlink() for name in ("bundle", "page"))
 
 
-def test_a_folder_called_by_a_dot_is_replaced_too(tmp_path, monkeypatch):
+def test_the_folder_that_one_is_in_is_not_replaced(tmp_path, monkeypatch):
+    """It would be gone from under the shell, and . would be no bundle any more."""
     (tmp_path / "out" / "inner").mkdir(parents=True)
-    for place, dots in (("out", "."), ("out/inner", "..")):
-        monkeypatch.chdir(tmp_path / place)
-        with replacing_folder(Path(dots)) as folder:
-            (folder / "new").touch()
-            (folder / "inner").mkdir()
-        assert names(tmp_path) == ["out"]
-        assert names(tmp_path / "out") == ["inner", "new"]
+    monkeypatch.chdir(tmp_path / "out" / "inner")
+    for place in (".", "..", "../../out", tmp_path):
+        with pytest.raises(StorageError, match="you are in it"), replacing_folder(Path(place)):
+            pass
+        with pytest.raises(StorageError, match="you are in it"):
+            check_output(Path(place))
+    assert names(tmp_path / "out") == ["inner"]
+    with replacing_folder(Path("../beside")) as folder:
+        (folder / "new").touch()
+    assert names(tmp_path / "out") == ["beside", "inner"]
 
 
 def test_a_pipe_is_written_into_and_stays_one(tmp_path):

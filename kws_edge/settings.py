@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import sys
 import types
 import typing
@@ -129,7 +130,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             raise SettingsError(f"{where} = {value!r}; expected a table")
         return dict(value) if not arguments else {k: _typed(v, arguments[1], f"{where}.{k}") for k, v in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        # TOML's integers have no end, real numbers do
+        return float(value) if abs(value) < 2**1023 else math.inf if value > 0 else -math.inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise SettingsError(f"{where} = {value!r}; expected {hint.__name__}, got {type(value).__name__}")
     return value

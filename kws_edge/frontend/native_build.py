@@ -77,6 +77,9 @@ void kws_batch_features(const kws_frontend_tables *tables, const int16_t *clips,
 """,
     sources=["kws_edge/frontend/batch.c", f"{CORE}/kws_frontend.c", f"{CORE}/kws_memory.c", f"{CORE}/kws_transform.c"],
     include_dirs=[CORE],
-    depends=[f"{CORE}/kws_{name}.h" for name in ("frontend", "transform", "fixed_point", "complex", "frontend_config")],
+    depends=[
+        f"{CORE}/kws_{name}.h"
+        for name in ("frontend", "memory", "transform", "fixed_point", "complex", "frontend_config")
+    ],
     extra_compile_args=["-std=gnu99", "-O3"],
 )

@@ -49,6 +49,7 @@ def test_settings_come_back_from_toml(name, tmp_path):
         (FeatureSpec, "mel_lower_hz = 4000", "mel_lower_hz"),
         (FeatureSpec, "window_stride_ms = 0", "0 frames"),
         (FeatureSpec, "window_ms = 32.01", "use whole ones"),
+        (FeatureSpec, f"window_ms = 1{400 * '0'}", "window_ms = inf does not fit"),
         (FeatureSpec, "fft_length = 128", "shorter than the window"),
         (FeatureSpec, "coefficients = 27", "mel_bands"),
         (FeatureSpec, "kind = 'mfc'", "choose one of 'mfcc', 'log_spectrogram', 'waveform'"),

@@ -49,7 +49,8 @@ def column_tables(spec: FeatureSpec, zero: float, step: float) -> ColumnTables:
     statics = spec.coefficients if spec.kind == "mfcc" else spec.columns
     divisor = column_std(spec)[:statics] * spec.scale
     if spec.kind == "mfcc":
-        weights = _cepstrum_weights(spec) / divisor[:, None]
+        with np.errstate(over="ignore"):  # _shift_for refuses what is infinite
+            weights = _cepstrum_weights(spec) / divisor[:, None]
         shift = min(_shift_for(np.abs(weights * step).max(), 15, spec), 31)
         matrix = _rounded_rows(weights * step * 2.0**shift)
         gains = np.zeros(0, np.int32)

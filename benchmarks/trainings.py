@@ -45,7 +45,7 @@ from kws_edge.models.own import is_own
 from kws_edge.runtime import open_interpreter
 from kws_edge.settings import check_tables, from_mapping, read_toml, to_mapping, to_toml
 from kws_edge.sweep.catalogue import Measurement, catalogue, read_measurements
-from kws_edge.sweep.price import price_of
+from kws_edge.sweep.price import Price, price_of
 from kws_edge.training.request import work_folder
 from kws_edge.verification.device import measure_device
 
@@ -162,25 +162,28 @@ def departures(variant: Variant, bundle: Bundle) -> list[str]:
     """Settings that `bundle` was not trained with as `variant` has them by now, such as "training.epochs"."""
     asked = {table: dict(variant.settings.get(table, {})) for table in TABLES}
     if variant.preset is not None:
-        price = next(each.price for each in catalogue() if each.price.preset == variant.preset)
+        price = _own_price(variant.preset)
         asked["features"] = {**price.features, **asked["features"]}
         asked["model"] = {"arch": price.arch, "options": {**price.options, **asked["model"].get("options", {})}}
-    # what is measured, what each seed has of its own, and what detection makes of a network once it is trained
-    found = {
-        "features.mean",
-        "features.std",
-        "features.scale",
-        "features.zero_point",
-        "training.seed",
-        "corpus.exclude",
-    }
-    found |= {"model.source_sha256", *(["model.arch"] if is_own(bundle.arch) else [])}
+    # what training measures, what each seed has of its own, and where one's own network lies
+    found = {f"features.{key}" for key in ("mean", "std", "scale", "zero_point")}
+    found |= {"training.seed", "corpus.exclude", "model.source_sha256"}
+    if is_own(bundle.arch):
+        found.add("model.arch")
     changed = []
     for table in ("features", "corpus", "augmentation", "training", "model"):
         had = getattr(bundle, table)
         wanted = to_mapping(from_mapping(type(had), asked[table], source=f"{variant.source}: {variant.name}: {table}"))
         changed += [f"{table}.{key}" for key, value in wanted.items() if to_mapping(had).get(key) != value]
     return [name for name in changed if name not in found]
+
+
+def _own_price(preset: str) -> Price:
+    """A preset's price on the features that it was made for, its first in the list. Raises SettingsError."""
+    found = next((each.price for each in catalogue() if each.price.preset == preset), None)
+    if found is None:
+        raise SettingsError(f"preset {preset!r}: there is none; see `kws-edge models`")
+    return found
 
 
 def _exclusions(data: Path, folder: Path) -> Path:
@@ -253,8 +256,7 @@ def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measu
     """A row with figures of the testing list as `kws-edge models` reads it; None for a network without a preset."""
     if variant.preset is None or "test_int8" not in line:
         return None
-    # its own features come first
-    own = next(each.price.features for each in catalogue() if each.price.preset == variant.preset)
+    own = _own_price(variant.preset).features
     int8 = np.array(line["test_int8"]) / 100
     clips, training = bundle.metrics["clips"], bundle.training
     khz = bundle.features.sample_rate_hz / 1000

@@ -44,8 +44,8 @@ from kws_edge.frontend import features
 from kws_edge.models.own import is_own
 from kws_edge.runtime import open_interpreter
 from kws_edge.settings import check_tables, from_mapping, read_toml, to_mapping, to_toml
-from kws_edge.sweep.catalogue import Measurement, catalogue, read_measurements
-from kws_edge.sweep.price import Price, price_of
+from kws_edge.sweep.catalogue import Measurement, PricedPreset, catalogue, read_measurements
+from kws_edge.sweep.price import price_of
 from kws_edge.training.request import work_folder
 from kws_edge.verification.device import measure_device
 
@@ -178,7 +178,7 @@ def departures(variant: Variant, bundle: Bundle) -> list[str]:
     return [name for name in changed if name not in found]
 
 
-def _own_price(preset: str) -> Price:
+def _own_price(preset: str) -> PricedPreset:
     """A preset's price on the features that it was made for, its first in the list. Raises SettingsError."""
     found = next((each.price for each in catalogue() if each.price.preset == preset), None)
     if found is None:

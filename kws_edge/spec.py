@@ -252,6 +252,12 @@ class AugmentationSettings:
     snr_high_db: float = 30.0
     # part of the noisy clips whose noise is a synthetic colour instead of a background recording
     synthetic_noise_share: float = 0.3
+    # draw silence anew for every batch, from background recordings and synthetic colours, instead of once for all
+    fresh_silence: bool = False
+    # decibels, at most, up or down: each clip is heard through a microphone of its own, a smooth random equalizer
+    equalizer_db: float = 0.0
+    # milliseconds, at most, in which the echo of a random room falls by 60 dB; 0 is the open field
+    reverberation_ms: float = 0.0
     # milliseconds, at most: one stretch of each clip's features is replaced by the mean (SpecAugment's time mask)
     time_mask_ms: float = 0.0
     # columns, at most: one run of each clip's feature columns is replaced by the mean (SpecAugment's frequency mask)
@@ -266,6 +272,9 @@ class AugmentationSettings:
         require(self.snr_low_db <= self.snr_high_db, "snr_low_db must not exceed snr_high_db")
         for name in ("snr_low_db", "snr_high_db"):
             require(abs(getattr(self, name)) <= 200, f"{name} = {getattr(self, name)}; use -200 to 200")
+        require(0 <= self.equalizer_db <= 60, f"equalizer_db = {self.equalizer_db}; use 0 to 60")
+        rings = self.reverberation_ms
+        require(rings == 0 or 10 <= rings <= 2000, f"reverberation_ms = {rings}; use 0, or 10 to 2000")
         require(0 <= self.time_mask_ms <= 10000, f"time_mask_ms = {self.time_mask_ms}; use 0 to 10000")
         require(0 <= self.column_mask <= 1000, f"column_mask = {self.column_mask}; use 0 to 1000")
 

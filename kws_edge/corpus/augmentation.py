@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import irfft, next_fast_len, rfft
 
 from kws_edge.corpus.audio import Samples
 from kws_edge.corpus.noise import NoiseBank, synthetic_bank
@@ -32,16 +33,24 @@ _SILENT_BELOW_POWER = 1.0
 _SILENT_NOISE_DBFS = (-70.0, -25.0)
 _FULL_SCALE = 32767.0
 
+# The equalizer draws a gain at this many places, equally far apart on the mel scale from 0 Hz to half the sample rate:
+# at 8 kHz every 300 mel, wider than the bands of a filterbank and narrower than a telephone's.
+_EQUALIZER_PLACES = 8
+# A room's echo starts this long after the direct sound and has this level against it, in dB.
+_ECHO_DELAY_MS = 3.0
+_ECHO_DB = (-20.0, 0.0)
+
 
 def augment(
     clips: Samples, settings: AugmentationSettings, noise: NoiseBank, rng: np.random.Generator, sample_rate_hz: int
 ) -> Samples:
     """A changed copy of `clips` int16[n, samples], with the same shape; the same `rng` state gives the same copy.
 
-    Every clip is shifted in time and changed in speed about its middle (zeros come in from outside), then gets noise
-    from `noise` or of a synthetic colour with the settings' probability at a random signal-to-noise ratio (powers over
-    the whole clip), then a gain. The gain stops where the clip would leave int16, so augmentation never clips; only
-    noise added to a clip that is itself near full scale lowers it.
+    Every clip is shifted in time and changed in speed about its middle (zeros come in from outside), then heard in a
+    room and through an equalizer, if the settings name them, then gets noise from `noise` or of a synthetic colour with
+    the settings' probability at a random signal-to-noise ratio (powers over the whole clip), then a gain. The gain
+    stops where the clip would leave int16, so augmentation never clips; only noise added to a clip that is itself near
+    full scale lowers it.
     """
     count = len(clips)
     percent = round(100 * settings.speed)
@@ -49,6 +58,10 @@ def augment(
     reach = round(settings.time_shift_ms * sample_rate_hz / 1000)
     shifts = rng.integers(-reach, reach + 1, count)
     mixed = _moved(clips, speeds, shifts, percent, reach)
+    if settings.reverberation_ms:
+        mixed = _in_rooms(mixed, settings.reverberation_ms, rng, sample_rate_hz)
+    if settings.equalizer_db:
+        mixed = _equalized(mixed, settings.equalizer_db, rng, sample_rate_hz)
     _add_noise(mixed, settings, noise, rng, sample_rate_hz)
     gain = 10 ** (rng.uniform(-settings.gain_db, settings.gain_db, count) / 20)
     peak = np.maximum(mixed.max(axis=1), -mixed.min(axis=1))
@@ -100,6 +113,41 @@ def _resampling_matrix(advance: int) -> Float:
     kernel = np.sinc(cutoff * distance) * window
     matrix: Float = (kernel / kernel.sum(axis=0)).astype(np.float32)
     return matrix
+
+
+def _in_rooms(clips: Float, longest_ms: float, rng: np.random.Generator, sample_rate_hz: int) -> Float:
+    """`clips` with an echo each: Gaussian noise whose level falls by 60 dB in up to `longest_ms`.
+
+    The model of a diffuse field (Polack 1988; Moorer 1979, "About this reverberation business"); the direct sound stays
+    as it is, and what rings on after the clip's end is cut off.
+    """
+    count, samples = clips.shape
+    length = round(longest_ms * sample_rate_hz / 1000)
+    delay = round(_ECHO_DELAY_MS * sample_rate_hz / 1000)
+    decay_samples = rng.uniform(0.1, 1.0, count) * length
+    level = 10 ** (rng.uniform(*_ECHO_DB, count) / 20)
+    envelope = np.power(10.0, -3 * np.arange(length) / decay_samples[:, None])
+    echo = rng.standard_normal((count, length), np.float32) * envelope.astype(np.float32)
+    echo[:, : min(delay, length)] = 0
+    echo *= (level / np.sqrt(np.einsum("ij,ij->i", echo, echo) + 1e-12)).astype(np.float32)[:, None]
+    echo[:, 0] = 1
+    size = next_fast_len(samples + length - 1, real=True)
+    heard: Float = irfft(rfft(clips, size) * rfft(echo, size), size)[:, :samples]
+    return heard
+
+
+def _equalized(clips: Float, most_db: float, rng: np.random.Generator, sample_rate_hz: int) -> Float:
+    """`clips`, each through its own zero-phase filter whose gain goes smoothly over frequency, within +-`most_db`."""
+    count, samples = clips.shape
+    size = next_fast_len(samples + sample_rate_hz // 20, real=True)
+    mel = 2595 * np.log10(1 + np.fft.rfftfreq(size, 1 / sample_rate_hz) / 700)
+    place = mel * ((_EQUALIZER_PLACES - 1) / mel[-1])
+    left = np.minimum(place.astype(np.int64), _EQUALIZER_PLACES - 2)
+    ease = (0.5 - 0.5 * np.cos(np.pi * (place - left))).astype(np.float32)
+    gains_db = rng.uniform(-most_db, most_db, (count, _EQUALIZER_PLACES)).astype(np.float32)
+    response = 10 ** ((gains_db[:, left] * (1 - ease) + gains_db[:, left + 1] * ease) / 20)
+    heard: Float = irfft(rfft(clips, size) * response, size)[:, :samples]
+    return heard
 
 
 def _add_noise(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kws_edge.corpus.audio import Samples
 from kws_edge.corpus.cache import DECODING_VERSION, DecodedCorpus, Progress, decoded_corpus
 from kws_edge.corpus.layouts import FoundFile, Layout, scan
-from kws_edge.corpus.noise import NoiseBank, split_in_time, synthetic_bank
+from kws_edge.corpus.noise import NoiseBank, background_clips, split_in_time, synthetic_bank
 from kws_edge.corpus.splits import (
     SPLITS,
     SplitName,
@@ -30,9 +30,6 @@ from kws_edge.corpus.voice_activity import trimmed
 from kws_edge.errors import CorpusError
 from kws_edge.settings import to_mapping
 from kws_edge.spec import SILENCE, UNKNOWN, CorpusSettings
-
-# Gain of a silence clip against the recording that it is cut from, in dB: from as loud as recorded to inaudible.
-_SILENCE_GAIN_DB = (-40.0, 0.0)
 
 # Part of every content hash: raise it when drawing unknown words or making silence changes.
 _ASSEMBLY_VERSION = 1
@@ -288,10 +285,8 @@ def _choose(
 def _silence(name: SplitName, count: int, samples: int, bank: NoiseBank, settings: CorpusSettings) -> Samples:
     """int16[count, samples]: crops of `bank` at random gains, some digital zero; the same in every run."""
     rng = np.random.default_rng(list(f"{SILENCE}/{name}".encode()))
-    crops = bank.crops(count, samples, rng)
-    gain = (10 ** (rng.uniform(*_SILENCE_GAIN_DB, count) / 20)).astype(np.float32)
-    gain[: round(settings.digital_silence_share * count)] = 0
-    silence: Samples = np.rint(crops * gain[:, None]).astype(np.int16)
+    silence = background_clips(count, samples, bank, rng)
+    silence[: round(settings.digital_silence_share * count)] = 0
     return silence
 
 

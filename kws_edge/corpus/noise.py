@@ -29,6 +29,9 @@ FLAT_BELOW_HZ = 20.0
 SYNTHETIC_RMS = 3277.0
 SYNTHETIC_SECONDS = 20
 
+# Gain of a silence clip against the recording that it is cut from, in dB: from as loud as recorded to inaudible.
+_SILENCE_GAIN_DB = (-40.0, 0.0)
+
 
 def coloured_noise(
     colour: Colour, samples: int, sample_rate_hz: int, rng: np.random.Generator
@@ -95,6 +98,14 @@ def synthetic_bank(sample_rate_hz: int, seed: int = 0) -> NoiseBank:
         for colour in COLOURS
     ]
     return NoiseBank.of([np.clip(np.rint(noise), -32768, 32767).astype(np.int16) for noise in recordings])
+
+
+def background_clips(count: int, samples: int, bank: NoiseBank, rng: np.random.Generator) -> Samples:
+    """int16[count, samples]: crops of `bank` at random gains, from as loud as recorded to 40 dB below."""
+    crops = bank.crops(count, samples, rng)
+    gain = (10 ** (rng.uniform(*_SILENCE_GAIN_DB, count) / 20)).astype(np.float32)
+    clips: Samples = np.rint(crops * gain[:, None]).astype(np.int16)
+    return clips
 
 
 def split_in_time(recordings: Sequence[Samples], clip_samples: int) -> tuple[NoiseBank, NoiseBank, NoiseBank] | None:

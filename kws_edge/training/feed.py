@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws_edge.corpus import NoiseBank, Split
+from kws_edge.corpus.audio import Samples
 from kws_edge.corpus.augmentation import augment
+from kws_edge.corpus.noise import background_clips, synthetic_bank
 from kws_edge.frontend import features
 from kws_edge.spec import AugmentationSettings, FeatureSpec
 
@@ -81,7 +83,7 @@ class Feed:
     """Training batches, made from augmented clips.
 
     Arguments: `views` are further specs through whose front end each batch passes too; `mixup` is alpha of the Beta
-    distribution of the shares, 0 for none.
+    distribution of the shares, 0 for none; `silence` is the label whose clips `fresh_silence` draws anew.
     Everything random derives from `(seed, phase, epoch, step)`, so the order in which threads finish changes nothing.
     `waited_s` is the time that the consumer has spent waiting for data since the epoch began.
     """
@@ -98,7 +100,9 @@ class Feed:
         seed: int,
         mixup: float = 0.0,
         views: tuple[FeatureSpec, ...] = (),
+        silence: int | None = None,
     ) -> None:
+        self._silence = silence if augmentation.fresh_silence else None
         self._mixup, self._views = mixup, views
         self._split, self._noise, self._spec, self._augmentation = split, noise, spec, augmentation
         self._batch_size, self._class_balance, self._seed = batch_size, class_balance, seed
@@ -110,6 +114,8 @@ class Feed:
         rng = np.random.default_rng(key)
         indices = np.sort(indices)
         clips = np.asarray(self._split.clips[indices])
+        if self._silence is not None:
+            self._redraw_silence(clips, self._split.labels[indices] == self._silence, rng)
         augmented = augment(clips, self._augmentation, self._noise, rng, self._spec.sample_rate_hz)
         count = len(indices)
         shares = rng.beta(self._mixup, self._mixup, count) if self._mixup else np.ones(count)
@@ -120,6 +126,14 @@ class Feed:
             partners=rng.permutation(count) if self._mixup else np.arange(count),
             shares=np.maximum(shares, 1 - shares).astype(np.float32),
         )
+
+    def _redraw_silence(self, clips: Samples, silent: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        """Put other background in the place of `silent` clips; digital zeros stay what they are."""
+        silent &= clips.any(axis=1)
+        synthetic = silent & (rng.random(len(clips)) < self._augmentation.synthetic_noise_share)
+        banks = ((synthetic, synthetic_bank(self._spec.sample_rate_hz)), (silent & ~synthetic, self._noise))
+        for rows, bank in banks:
+            clips[rows] = background_clips(int(rows.sum()), clips.shape[1], bank, rng)
 
     def epoch(self, phase: int, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch; the last clips that do not fill a batch are left to other epochs."""

@@ -21,7 +21,7 @@ from kws_edge.frontend import features
 from kws_edge.frontend.fingerprint import features_fingerprint
 from kws_edge.models import build_model
 from kws_edge.models.network import load_weights
-from kws_edge.spec import FeatureSpec
+from kws_edge.spec import SILENCE, FeatureSpec
 from kws_edge.training.feed import Feed, column_statistics
 from kws_edge.training.history import history_csv, history_png
 from kws_edge.training.phase import Phase, Reporter
@@ -116,6 +116,7 @@ class _Session:
             seed=request.training.seed,
             mixup=request.training.mixup,
             views=self.teachers.specs if self.teachers is not None else (),
+            silence=corpus.labels.index(SILENCE),
         )
         validation = corpus.split("validation")
         # a corpus too small for a validation split is judged on what it was trained on; `train` says so

@@ -134,10 +134,53 @@ def test_silent_noise_changes_nothing() -> None:
     assert np.array_equal(apply(clips, noise=silent, noise_probability=1, synthetic_noise_share=0), clips)
 
 
+def response_db(changed: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Gain of each clip at each frequency, [n, frequencies]."""
+    return 20 * np.log10(np.abs(np.fft.rfft(changed)) / np.abs(np.fft.rfft(clips)))
+
+
+def test_the_equalizer_is_smooth_within_its_range_and_another_for_each_clip() -> None:
+    clips = np.zeros((300, 8000), np.int16)
+    clips[:, 4000] = 16000
+    gain = response_db(apply(clips, equalizer_db=6), clips)
+    assert -6.1 < gain.min() < -5.8 and 5.8 < gain.max() < 6.1
+    assert np.abs(np.diff(gain)).max() < 0.12  # dB a hertz, also where bands are narrow, at the low end
+    assert gain.std(axis=0).min() > 1.5
+
+
+def test_an_equalized_word_stays_where_it_was() -> None:
+    clips = np.zeros((100, 8000), np.int16)
+    clips[:, 0] = 16000
+    heard = np.abs(apply(clips, equalizer_db=12).astype(float))
+    assert (heard.argmax(axis=1) == 0).all()
+    assert heard[:, 2000:].max() <= 1  # nothing of the start is heard at the end
+
+
+def test_a_room_rings_for_as_long_as_it_may_and_leaves_the_direct_sound() -> None:
+    clips = np.zeros((300, 8000), np.int16)
+    clips[:, 1000] = 16000
+    heard = apply(clips, reverberation_ms=200).astype(float)
+    assert (np.abs(heard[:, :1000]) <= 1).all()
+    assert np.abs(heard[:, 1000] - 16000).max() <= 1
+    assert np.abs(heard[:, 1001:1024]).max() <= 1  # the first echo needs its three milliseconds
+    assert np.abs(heard[:, 1000 + 1600 :]).max() <= 1
+    echo_db = 10 * np.log10((heard[:, 1024:] ** 2).sum(axis=1) / 16000**2)
+    assert -20.2 < echo_db.min() < -18 and -2 < echo_db.max() < 0.1
+
+
+def test_a_room_of_one_value_of_decay_falls_by_60_db_in_it() -> None:
+    clips = np.zeros((400, 8000), np.int16)
+    clips[:, 0] = 16000
+    power = (apply(clips, reverberation_ms=500).astype(float) ** 2)[:, 24:]
+    # of decays between 50 and 500 ms the longest is what is left late: 6 dB in each 50 ms
+    late = 10 * np.log10([power[:, start : start + 400].sum(axis=1).max() for start in (0, 800, 1600)])
+    assert -14 < late[1] - late[0] < -9 and -14 < late[2] - late[1] < -9
+
+
 def test_one_seed_gives_one_result_and_the_source_is_left_alone() -> None:
     clips = speech()
     before = clips.copy()
-    defaults = AugmentationSettings()
+    defaults = AugmentationSettings(equalizer_db=6, reverberation_ms=200)
     first, again, other = (augment(clips, defaults, HISS, np.random.default_rng(s), RATE) for s in (5, 5, 6))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert np.array_equal(clips, before)
@@ -151,12 +194,24 @@ def test_one_seed_gives_one_result_and_the_source_is_left_alone() -> None:
     gain=st.floats(0, 60),
     speed=st.floats(0, 0.49),
     probability=st.floats(0, 1),
+    equalizer=st.floats(0, 60),
+    room=st.sampled_from([0.0, 10.0, 333.3]),
     rate=st.sampled_from([4000, 8000, 16000]),
     fill=st.sampled_from([0, 1, 32767, -32768]),
 )
 def test_any_settings_and_any_clip_keep_shape_and_type(
-    count: int, samples: int, shift: float, gain: float, speed: float, probability: float, rate: int, fill: int
+    count: int,
+    samples: int,
+    shift: float,
+    gain: float,
+    speed: float,
+    probability: float,
+    equalizer: float,
+    room: float,
+    rate: int,
+    fill: int,
 ) -> None:
     clips = np.full((count, samples), fill, np.int16)
-    changed = apply(clips, time_shift_ms=shift, gain_db=gain, speed=speed, noise_probability=probability, rate=rate)
+    wanted = {"time_shift_ms": shift, "gain_db": gain, "speed": speed, "noise_probability": probability}
+    changed = apply(clips, **wanted, equalizer_db=equalizer, reverberation_ms=room, rate=rate)
     assert changed.shape == clips.shape and changed.dtype == np.int16

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from kws_edge.corpus import Split
-from kws_edge.frontend import float_features
+from kws_edge.corpus import NoiseBank, Split
+from kws_edge.frontend import features, float_features
 from kws_edge.spec import AugmentationSettings, FeatureSpec
 from kws_edge.training.feed import Feed, balanced_order, column_statistics, masked
 
@@ -134,6 +136,43 @@ def test_of_a_waveform_nothing_is_masked():
     heard = np.full((20, *spec.shape), 50, np.int8)
     settings = AugmentationSettings(time_mask_ms=100.0, column_mask=2)
     assert (masked(heard, settings, spec, np.random.default_rng(0)) == 50).all()
+
+
+STILL = AugmentationSettings(time_shift_ms=0, gain_db=0, speed=0, noise_probability=0)
+HUM = NoiseBank.of([np.linspace(1, 120, 20000).astype(np.int16)])
+
+
+def heard_as_silence(fresh, synthetic):
+    """Six one-second clips through two epochs, of which two are silence and one of these digital zero."""
+    clips = np.repeat(np.array([[100], [0], [100], [100], [100], [0]], np.int16), 8000, axis=1)
+    labels = np.array([0, 1, 0, 0, 1, 0], np.int64)
+    settings = dataclasses.replace(STILL, fresh_silence=fresh, synthetic_noise_share=synthetic)
+    spec = FeatureSpec(kind="waveform", scale=1.0)
+    split = Split(clips, labels, ("",) * 6, ("",) * 6)
+    feed = Feed(split, HUM, spec, settings, batch_size=6, class_balance=0, seed=0, silence=1)
+    try:
+        heard = [batch.features[..., 0] for epoch in (0, 1) for batch in feed.epoch(0, epoch)]
+        return heard, features(clips, spec)[..., 0]
+    finally:
+        feed.close()
+
+
+def test_fresh_silence_replaces_silence_alone_and_anew_in_every_epoch():
+    (first, second), before = heard_as_silence(fresh=True, synthetic=0)
+    np.testing.assert_array_equal(first[[0, 1, 2, 3, 5]], before[[0, 1, 2, 3, 5]])
+    assert (first[4] != before[4]).any() and (first[4] != second[4]).any()
+    assert (np.diff(first[4].astype(int)) >= 0).all()  # a stretch of the hum, softer
+
+
+def test_fresh_silence_is_a_colour_as_often_as_background_is():
+    (first, _), _ = heard_as_silence(fresh=True, synthetic=1)
+    assert (np.diff(first[4].astype(int)) < 0).any()
+
+
+def test_silence_stays_unless_it_is_asked_for():
+    epochs, before = heard_as_silence(fresh=False, synthetic=0)
+    for heard in epochs:
+        np.testing.assert_array_equal(heard, before)
 
 
 def test_mixup_keeps_the_greater_share_and_views_see_the_same_clips(tones):

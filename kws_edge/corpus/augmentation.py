@@ -124,12 +124,12 @@ def _in_rooms(clips: Float, longest_ms: float, rng: np.random.Generator, sample_
     count, samples = clips.shape
     length = round(longest_ms * sample_rate_hz / 1000)
     delay = round(_ECHO_DELAY_MS * sample_rate_hz / 1000)
-    decay_samples = rng.uniform(0.1, 1.0, count) * length
-    level = 10 ** (rng.uniform(*_ECHO_DB, count) / 20)
-    envelope = np.power(10.0, -3 * np.arange(length) / decay_samples[:, None])
+    decay_samples = rng.uniform(0.1, 1.0, (count, 1)) * length
+    level = 10 ** (rng.uniform(*_ECHO_DB, (count, 1)) / 20)
+    envelope = 10 ** (-3 * np.arange(length) / decay_samples)
     echo = rng.standard_normal((count, length), np.float32) * envelope.astype(np.float32)
     echo[:, : min(delay, length)] = 0
-    echo *= (level / np.sqrt(np.einsum("ij,ij->i", echo, echo) + 1e-12)).astype(np.float32)[:, None]
+    echo *= (level / np.sqrt((echo**2).sum(axis=1, keepdims=True) + 1e-12)).astype(np.float32)
     echo[:, 0] = 1
     size = next_fast_len(samples + length - 1, real=True)
     heard: Float = irfft(rfft(clips, size) * rfft(echo, size), size)[:, :samples]

@@ -252,8 +252,8 @@ def add_differences(lines: list[dict[str, Any]], base: dict[str, Any]) -> None:
         line["difference_mean"] = round(float(np.mean(each)), 2) if each else None
 
 
-def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measurement | None:
-    """A row with figures of the testing list as `kws-edge models` reads it; None for a network without a preset."""
+def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle, data: Path) -> Measurement | None:
+    """A row with figures of `data`'s testing list as `kws-edge models` reads it; None for a network without a preset."""
     if variant.preset is None or "test_int8" not in line:
         return None
     own = _own_price(variant.preset).features
@@ -263,7 +263,7 @@ def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle) -> Measu
     return Measurement(
         preset=variant.preset,
         features={**own, **variant.settings.get("features", {})},
-        data=f"Speech Commands V2-12 at {khz:g} kHz, testing list of {clips['test']:,} clips",
+        data=f"{data.resolve().name} at {khz:g} kHz, testing list of {clips['test']:,} clips",
         float_accuracy=round(line["test_float_mean"] / 100, 4),
         int8_accuracy=round(float(int8.mean()), 4),
         int8_deviation=round(float(int8.std(ddof=1)), 4) if len(int8) > 1 else None,
@@ -323,7 +323,7 @@ def main() -> None:
             if bundles:
                 lines.append(row(variant, bundles, data, test=given.test, instructions=given.instructions))
                 print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
-                reached.append(measurement(variant, lines[-1], bundles[0]))
+                reached.append(measurement(variant, lines[-1], bundles[0], data))
         base = [line for line in lines if line["name"] == given.against]
         if base:
             add_differences(lines, base[0])

@@ -79,6 +79,10 @@ class FeatureSpec:
         require(100 <= self.clip_ms <= 10000, f"clip_ms = {self.clip_ms}; use 100 to 10000")
         require(math.isfinite(self.scale) and self.scale > 0, f"scale = {self.scale}; it must be positive")
         require(-128 <= self.zero_point <= 127, f"zero_point = {self.zero_point}; use -128 to 127")
+        require(
+            self.kind == "mfcc" or self.deltas == 0,
+            f"deltas = {self.deltas}; a {self.kind} has none, only kind mfcc does",
+        )
         if self.kind == "waveform":
             self._check_columns()
             return

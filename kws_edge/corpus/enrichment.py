@@ -70,7 +70,12 @@ def _spoken(corpus: Corpus, label: int, quota: int, cache_dir: Path | None, prog
     per_word = -(-quota // len(words))
     folder = cached_corpus(words, (), clips_per_word=-(-per_word // _STEP) * _STEP, progress=progress)
     everything = CorpusSettings(
-        keywords=tuple(words), unknown_share=0, silence_share=0, validation_percent=0, testing_percent=0
+        keywords=tuple(words),
+        unknown_share=0,
+        silence_share=0,
+        validation_percent=0,
+        testing_percent=0,
+        trim=corpus.settings.trim,
     )
     made = load_corpus(
         folder,

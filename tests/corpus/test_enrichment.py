@@ -8,6 +8,7 @@ import pytest
 from kws_edge.corpus import load_corpus
 from kws_edge.corpus.enrichment import enriched, quotas
 from kws_edge.corpus.synthesis import UNKNOWN_WORDS
+from kws_edge.corpus.voice_activity import trimmed
 from kws_edge.spec import CorpusSettings
 
 
@@ -69,3 +70,19 @@ def test_who_wants_no_unknown_words_gets_none_spoken(tones, tmp_path, monkeypatc
     after = np.bincount(enriched(corpus, 0.1).labels, minlength=4)
     assert after[3] == 0
     assert after.sum() - recorded.sum() == round(0.1 * recorded[:2].sum()) > 0
+
+
+def test_trimming_goes_for_synthesized_words_too(tones, tmp_path, monkeypatch, package):
+    package("espeakng_loader", "pip install 'kws-edge[synth]'")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def added(trim: bool) -> np.ndarray:
+        settings = CorpusSettings(keywords=("low", "high"), unknown_share=0, silence_share=0, trim=trim)
+        arguments = {"sample_rate_hz": 8000, "clip_samples": 8000, "cache_dir": tmp_path / "decoded"}
+        corpus = load_corpus(tones.folder, settings, **arguments)
+        return enriched(corpus, 0.1).clips[len(corpus.split("train").clips) :]
+
+    whole, cut = added(trim=False), added(trim=True)
+    assert len(whole) == len(cut) > 0
+    np.testing.assert_array_equal(cut, trimmed(whole, 8000))
+    assert (cut != whole).any()

@@ -253,7 +253,7 @@ def add_differences(lines: list[dict[str, Any]], base: dict[str, Any]) -> None:
 
 
 def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle, data: Path) -> Measurement | None:
-    """A row of figures from `data`, testing list, as `kws-edge models` reads it; None for a network without a preset."""
+    """A row of `data` and its testing list as `kws-edge models` reads it; None for a network without a preset."""
     if variant.preset is None or "test_int8" not in line:
         return None
     own = _own_price(variant.preset).features

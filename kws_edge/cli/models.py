@@ -7,13 +7,20 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kws_edge.errors import DependencyError, SettingsError
 from kws_edge.native_notices import without_native_notices
+
+if TYPE_CHECKING:
+    from kws_edge.sweep.catalogue import Entry
+
+# how a picture's name may end, and what draws it
+_PLOTS = {".png": "matplotlib", ".html": "plotly"}
 
 
 def models(
@@ -26,6 +33,10 @@ def models(
     write: Annotated[
         Path | None, typer.Option(help="With --price: TOML file for them; what NAME does not name stays.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw int8 accuracy over weights, RAM and MACs: a .png, or a page ending in .html."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """List the networks: parameters, multiply-accumulates, bytes, memory, best known accuracy."""
@@ -36,8 +47,13 @@ def models(
 
     if write is not None and not price:
         raise SettingsError("--write needs --price")
-    if write is not None:
-        check_file_output(write)
+    if plot is not None and price:
+        raise SettingsError("--plot shows what was measured; leave out --price")
+    if plot is not None and plot.suffix not in _PLOTS:
+        raise SettingsError(f"--plot {plot}: give it a name that ends in .png or .html")
+    for output in (write, plot):
+        if output is not None:
+            check_file_output(output)
     if price:
         for module in ("tensorflow", "tflite_micro"):
             if importlib.util.find_spec(module) is None:
@@ -53,8 +69,27 @@ def models(
             write_file(write, prices_toml(merged(old, prices, names or ())))
     else:
         entries = catalogue(names or ())
+    if plot is not None:
+        _draw(entries, plot)
     if as_json:
         print(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
         print(catalogue_table(entries, width=width))
+
+
+def _draw(entries: Sequence[Entry], output: Path) -> None:
+    from kws_edge.files import write_file
+    from kws_edge.sweep.plots import accuracy_html, accuracy_png, catalogue_points
+
+    if importlib.util.find_spec(_PLOTS[output.suffix]) is None:
+        raise DependencyError(f"--plot {output} needs {_PLOTS[output.suffix]}: pip install 'kws-edge[train,explore]'")
+    points, ordinate = catalogue_points(entries), "best known int8 accuracy, %"
+    if not points:
+        raise SettingsError(
+            "--plot: none of these networks was measured; `kws-edge models` without names shows which were"
+        )
+    if output.suffix == ".png":
+        write_file(output, accuracy_png(points, ordinate))
+    else:
+        write_file(output, accuracy_html(points, ordinate, "kws-edge models: what each network costs and reaches"))

@@ -57,7 +57,7 @@ def sweep(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_native_notices():
         import tensorflow  # noqa: F401  # says on import which GPU it lacks
-    from kws_edge.sweep.plots import pareto_html, pareto_png
+    from kws_edge.sweep.plots import accuracy_html, accuracy_png, sweep_points
     from kws_edge.sweep.runner import Runner
     from kws_edge.sweep.search import search, untrained
     from kws_edge.sweep.selection import select
@@ -73,8 +73,9 @@ def sweep(
     report = json.dumps([one.to_json() for one in results], indent=2)
     if not dry_run:
         write_file(output / "sweep.json", report)
-        write_file(output / "sweep.png", pareto_png(results))
-        write_file(output / "sweep.html", pareto_html(results))
+        points, title = sweep_points(results), "kws-edge sweep: outlined points are beaten by none in every respect"
+        write_file(output / "sweep.png", accuracy_png(points, "validation accuracy, %"))
+        write_file(output / "sweep.html", accuracy_html(points, "validation accuracy, %", title))
     print(report if as_json else sweep_table(results))
     if not (dry_run or as_json):
         print(f"\n{output / 'sweep.html'}; sweep.png and sweep.json beside it")

@@ -1,72 +1,129 @@
-"""A sweep as pictures: accuracy over each cost, and the candidates that nothing beats."""
+"""Networks as pictures: accuracy over each cost, and those that nothing beats; of a sweep, or of the catalogue."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from kws_edge.sweep.catalogue import Entry
 from kws_edge.sweep.search import Result
 from kws_edge.sweep.tables import described
 
 _COSTS = (("weight_bytes", "weights, bytes"), ("ram_bytes", "RAM, bytes"), ("macs", "multiply-accumulates"))
 
 
-def pareto_png(results: Sequence[Result]) -> bytes:
-    """Validation accuracy over weights, RAM and MACs, a colour for each family, a line along the front of each cost.
+@dataclass(frozen=True)
+class Point:
+    """One network in every panel whose cost is known."""
 
-    Needs matplotlib.
+    family: str
+    # share, 0 to 1
+    accuracy: float
+    # `weight_bytes`, `ram_bytes` and `macs`, as far as they are known
+    costs: Mapping[str, int]
+    # what a page shows of it under the pointer, a line each
+    told: tuple[str, ...]
+    # written beside it in a picture; empty for nothing
+    label: str = ""
+    # no other matches it in every respect
+    outlined: bool = False
+
+
+def sweep_points(results: Sequence[Result]) -> list[Point]:
+    """What was trained in full, by its validation accuracy."""
+    points = []
+    for one in results:
+        if one.dropped is not None or one.accuracy is None or one.price is None:
+            continue
+        told = (one.name, described(dict(one.options)), f"features: {described(dict(one.features))}")
+        costs = {cost: getattr(one.price, cost) for cost, _ in _COSTS if getattr(one.price, cost) is not None}
+        points.append(Point(one.arch, one.accuracy, costs, (*told, _told(costs)), outlined=one.pareto))
+    return points
+
+
+def catalogue_points(entries: Sequence[Entry]) -> list[Point]:
+    """What was measured, by the int8 accuracy that it is known to reach; a preset on several front ends by the best."""
+    best: dict[str, Point] = {}
+    for entry in entries:
+        price, measured = entry.price, entry.best
+        if measured is None:
+            continue
+        costs = {cost: getattr(price, cost) for cost, _ in _COSTS if getattr(price, cost) is not None}
+        told = (price.preset, f"{measured.data}, {measured.seeds} seeds", measured.note, _told(costs))
+        point = Point(price.arch, measured.int8_accuracy, costs, told, label=price.preset)
+        if price.preset not in best or best[price.preset].accuracy < point.accuracy:
+            best[price.preset] = point
+    return list(best.values())
+
+
+def accuracy_png(points: Sequence[Point], ordinate: str) -> bytes:
+    """Accuracy over weights, RAM and MACs, a colour for each family, a line along the front of each cost.
+
+    `ordinate` says which accuracy it is. Needs matplotlib.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-    figure = Figure(figsize=(14, 4.8), layout="constrained")
+    named = any(point.label for point in points)
+    figure = Figure(figsize=(14, 6 if named else 4.8), layout="constrained")
     panels = figure.subplots(1, len(_COSTS), sharey=True)
     for axes, (cost, label) in zip(panels, _COSTS, strict=True):
-        for arch, group in _families(results, cost).items():
-            axes.plot([c for c, _, _ in group], [100 * a for _, a, _ in group], "o", label=arch, alpha=0.8)
-        front = _front(results, cost)
+        for family, group in _families(points, cost).items():
+            axes.plot([p.costs[cost] for p in group], [100 * p.accuracy for p in group], "o", label=family, alpha=0.8)
+        # neighbours' names go above and below in turn
+        for number, point in enumerate(sorted((p for p in points if cost in p.costs), key=lambda p: p.accuracy)):
+            place = (point.costs[cost], 100 * point.accuracy)
+            axes.annotate(point.label, place, (4, 4 if number % 2 else -9), textcoords="offset points", fontsize=7)
+        front = _front(points, cost)
         axes.step([c for c, _ in front], [100 * a for _, a in front], where="post", color="black", linewidth=1)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="x", labelsize=8)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("validation accuracy, %")
-    if panels[0].lines[1:]:  # one is the front
+        axes.margins(x=0.15)
+        if named:  # names want room, and good networks lie close together: a point of error counts by its part of all
+            axes.set_yscale("function", functions=(lambda y: -np.log(101 - y), lambda z: 101 - np.exp(-z)))
+    panels[0].set_ylabel(ordinate)
+    if points and not named:
         panels[0].legend()
     stream = io.BytesIO()
-    # without metadata, so that the same sweep gives the same file
+    # without metadata, so that the same points give the same file
     figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
     return stream.getvalue()
 
 
-def pareto_html(results: Sequence[Result]) -> str:
+def accuracy_html(points: Sequence[Point], ordinate: str, title: str) -> str:
     """The same as a page that needs nothing else: each point says what it is. Needs plotly."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(rows=1, cols=len(_COSTS), shared_yaxes=True)
-    colours = {arch: number for number, arch in enumerate(dict.fromkeys(one.arch for one in results))}
+    colours = {family: number for number, family in enumerate(dict.fromkeys(one.family for one in points))}
     for column, (cost, label) in enumerate(_COSTS, start=1):
-        for arch, group in _families(results, cost).items():
+        for family, group in _families(points, cost).items():
             figure.add_scatter(
-                x=[c for c, _, _ in group],
-                y=[100 * a for _, a, _ in group],
-                text=[_told(one) for _, _, one in group],
+                x=[point.costs[cost] for point in group],
+                y=[100 * point.accuracy for point in group],
+                text=["<br>".join(point.told) for point in group],
                 hovertemplate="%{y:.2f} %<br>%{text}<extra></extra>",
                 mode="markers",
                 marker={
-                    "size": [12 if one.pareto else 8 for _, _, one in group],
-                    "color": f"hsl({(colours[arch] * 137) % 360}, 65%, 45%)",
-                    "line": {"width": [2 if one.pareto else 0 for _, _, one in group], "color": "black"},
+                    "size": [12 if point.outlined else 8 for point in group],
+                    "color": f"hsl({(colours[family] * 137) % 360}, 65%, 45%)",
+                    "line": {"width": [2 if point.outlined else 0 for point in group], "color": "black"},
                 },
-                name=arch,
-                legendgroup=arch,
+                name=family,
+                legendgroup=family,
                 showlegend=column == 1,
                 row=1,
                 col=column,
             )
-        front = _front(results, cost)
+        front = _front(points, cost)
         figure.add_scatter(
             x=[c for c, _ in front],
             y=[100 * a for _, a in front],
@@ -78,41 +135,29 @@ def pareto_html(results: Sequence[Result]) -> str:
             col=column,
         )
         figure.update_xaxes(type="log", title_text=label, row=1, col=column)
-    figure.update_yaxes(title_text="validation accuracy, %", row=1, col=1)
-    figure.update_layout(
-        title="kws-edge sweep: outlined points are beaten by none in every respect", hovermode="closest"
-    )
+    figure.update_yaxes(title_text=ordinate, row=1, col=1)
+    figure.update_layout(title=title, hovermode="closest")
     return str(figure.to_html(include_plotlyjs=True, full_html=True))
 
 
-def _families(results: Sequence[Result], cost: str) -> dict[str, list[tuple[int, float, Result]]]:
-    """Family to (cost, accuracy, result) of what was trained in full and has that cost."""
-    groups: dict[str, list[tuple[int, float, Result]]] = {}
-    for one in results:
-        value = None if one.price is None else getattr(one.price, cost)
-        if one.dropped is None and one.accuracy is not None and value is not None:
-            groups.setdefault(one.arch, []).append((value, one.accuracy, one))
+def _families(points: Sequence[Point], cost: str) -> dict[str, list[Point]]:
+    """Family to its points that have that cost."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        if cost in point.costs:
+            groups.setdefault(point.family, []).append(point)
     return groups
 
 
-def _front(results: Sequence[Result], cost: str) -> list[tuple[int, float]]:
+def _front(points: Sequence[Point], cost: str) -> list[tuple[int, float]]:
     """(cost, accuracy) of what is better than all that costs no more, cheapest first."""
-    points = sorted((c, -a) for group in _families(results, cost).values() for c, a, _ in group)
     front: list[tuple[int, float]] = []
-    for value, negative in points:
+    for value, negative in sorted((p.costs[cost], -p.accuracy) for p in points if cost in p.costs):
         if not front or -negative > front[-1][1]:
             front.append((value, -negative))
     return front
 
 
-def _told(result: Result) -> str:
-    price = result.price
-    assert price is not None
-    ram = "unknown" if price.ram_bytes is None else f"{price.ram_bytes:,}"
-    lines = [
-        result.name,
-        described(dict(result.options)),
-        f"features: {described(dict(result.features))}",
-        f"weights {price.weight_bytes:,} B, RAM {ram} B, {price.macs:,} MACs",
-    ]
-    return "<br>".join(lines)
+def _told(costs: Mapping[str, int]) -> str:
+    ram = f"{costs['ram_bytes']:,}" if "ram_bytes" in costs else "unknown"
+    return f"weights {costs['weight_bytes']:,} B, RAM {ram} B, {costs['macs']:,} MACs"

@@ -14,6 +14,8 @@ from kws_edge.errors import SettingsError
 from kws_edge.sweep.catalogue import (
     LABELS,
     PRICES,
+    Entry,
+    Measurement,
     catalogue,
     merged,
     price_all,
@@ -21,6 +23,7 @@ from kws_edge.sweep.catalogue import (
     read_measurements,
     read_prices,
 )
+from kws_edge.sweep.plots import catalogue_points
 from kws_edge.sweep.tables import catalogue_table
 
 PUBLISHED = {
@@ -120,6 +123,59 @@ def test_the_command_lists_all_without_tensorflow_and_names_a_stranger():
     refused = subprocess.run([sys.executable, "-c", hidden, "models", "ds_cmn"], capture_output=True, text=True)
     assert refused.returncode == 2
     assert "ds_cmn" in refused.stderr
+
+
+def measured(preset: str, accuracy: float, **features: int) -> Measurement:
+    return Measurement(
+        preset=preset,
+        features=features,
+        data="tones",
+        float_accuracy=accuracy,
+        int8_accuracy=accuracy,
+        seeds=2,
+        training_minutes=1.0,
+        note=f"{preset} at {accuracy}",
+    )
+
+
+def test_a_picture_shows_each_measured_preset_once_at_its_best(prices):
+    here, there = prices["ds_cnn-S"], dataclasses.replace(prices["ds_cnn-S"], features={"coefficients": 12}, macs=7)
+    points = catalogue_points(
+        [
+            Entry(here, measured("ds_cnn-S", 0.9)),
+            Entry(there, measured("ds_cnn-S", 0.91, coefficients=12)),
+            Entry(prices["ds_cnn-M"], None),
+            Entry(dataclasses.replace(prices["tiny_conv"], ram_bytes=None), measured("tiny_conv", 0.5)),
+        ]
+    )
+    assert [(point.label, point.accuracy, point.costs["macs"]) for point in points] == [
+        ("ds_cnn-S", 0.91, 7),
+        ("tiny_conv", 0.5, prices["tiny_conv"].macs),
+    ]
+    assert "ram_bytes" in points[0].costs and "ram_bytes" not in points[1].costs
+    assert "ds_cnn-S at 0.91" in points[0].told
+
+
+def test_the_command_draws_what_is_measured_and_refuses_what_it_cannot(tmp_path, monkeypatch, capsys, package):
+    package("matplotlib", "pip install 'kws-edge[train]'")
+    package("plotly", "pip install 'kws-edge[explore]'")
+
+    def draw(*arguments: str, code: int) -> str:
+        with pytest.raises(SystemExit, match=str(code)):
+            main(["models", *arguments])
+        return capsys.readouterr().err
+
+    draw("ds_resnet", "--plot", str(tmp_path / "m.png"), code=0)
+    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    draw("ds_resnet", "--plot", str(tmp_path / "m.html"), code=0)
+    page = (tmp_path / "m.html").read_text(encoding="utf-8")
+    assert "ds_resnet-S" in page and "ds_cnn-S" not in page
+    assert "ends in .png or .html" in draw("--plot", str(tmp_path / "m.svg"), code=2)
+    assert "leave out --price" in draw("--price", "--plot", str(tmp_path / "m.png"), code=2)
+    monkeypatch.setattr("kws_edge.sweep.catalogue.MEASURED", tmp_path / "nothing.toml")
+    (tmp_path / "nothing.toml").write_text("")
+    assert "none of these networks was measured" in draw("--plot", str(tmp_path / "none.png"), code=2)
+    assert not (tmp_path / "none.png").exists()
 
 
 def test_a_file_that_new_prices_cannot_join_is_found_before_minutes_of_pricing(tmp_path, monkeypatch, capsys, package):

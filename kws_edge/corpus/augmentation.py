@@ -11,7 +11,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.fft import irfft, next_fast_len, rfft
 
 from kws_edge.corpus.audio import Samples
 from kws_edge.corpus.noise import NoiseBank, synthetic_bank
@@ -131,23 +130,29 @@ def _in_rooms(clips: Float, longest_ms: float, rng: np.random.Generator, sample_
     echo[:, : min(delay, length)] = 0
     echo *= (level / np.sqrt((echo**2).sum(axis=1, keepdims=True) + 1e-12)).astype(np.float32)
     echo[:, 0] = 1
-    size = next_fast_len(samples + length - 1, real=True)
-    heard: Float = irfft(rfft(clips, size) * rfft(echo, size), size)[:, :samples]
-    return heard
+    size = _transform_size(samples + length)
+    heard = np.fft.irfft(np.fft.rfft(clips, size) * np.fft.rfft(echo, size), size)[:, :samples]
+    return heard.astype(np.float32)
 
 
 def _equalized(clips: Float, most_db: float, rng: np.random.Generator, sample_rate_hz: int) -> Float:
     """`clips`, each through its own zero-phase filter whose gain goes smoothly over frequency, within +-`most_db`."""
     count, samples = clips.shape
-    size = next_fast_len(samples + sample_rate_hz // 20, real=True)
+    size = _transform_size(samples + sample_rate_hz // 20)
     mel = 2595 * np.log10(1 + np.fft.rfftfreq(size, 1 / sample_rate_hz) / 700)
     place = mel * ((_EQUALIZER_PLACES - 1) / mel[-1])
     left = np.minimum(place.astype(np.int64), _EQUALIZER_PLACES - 2)
     ease = (0.5 - 0.5 * np.cos(np.pi * (place - left))).astype(np.float32)
     gains_db = rng.uniform(-most_db, most_db, (count, _EQUALIZER_PLACES)).astype(np.float32)
     response = 10 ** ((gains_db[:, left] * (1 - ease) + gains_db[:, left + 1] * ease) / 20)
-    heard: Float = irfft(rfft(clips, size) * response, size)[:, :samples]
-    return heard
+    heard = np.fft.irfft(np.fft.rfft(clips, size) * response, size)[:, :samples]
+    return heard.astype(np.float32)
+
+
+def _transform_size(least: int) -> int:
+    """4, 5, 6 or 7 times a power of two, `least` or a little more: a length that transforms fast."""
+    step = 2 ** max(0, least.bit_length() - 3)
+    return -(-least // step) * step
 
 
 def _add_noise(

@@ -151,7 +151,7 @@ def _equalized(clips: Float, most_db: float, rng: np.random.Generator, sample_ra
 
 def _transform_size(least: int) -> int:
     """4, 5, 6 or 7 times a power of two, `least` or a little more: a length that transforms fast."""
-    step = 2 ** max(0, least.bit_length() - 3)
+    step = 1 << max(0, least.bit_length() - 3)
     return -(-least // step) * step
 
 

@@ -3,7 +3,8 @@
     python benchmarks/noise.py BUNDLE... [--data DIR] [--snr 20 10 5 0] [--json FILE]
 
 Background is the last tenth of each recording, which no training saw. Signal-to-noise ratios are of the whole clip's
-powers; clips of silence, which have none, stay out. The same crops of noise meet every bundle.
+powers; clips of silence, which have none, stay out. `alone` is the share of a thousand clips of nothing but the noise,
+from as loud as it is to 40 dB below, that are answered with silence. The same crops of noise meet every bundle.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tabulate import tabulate
 from kws_edge.bundle import Bundle, read_bundle
 from kws_edge.corpus import Corpus, NoiseBank, augment, find_data, load_corpus
 from kws_edge.corpus.layouts import scan
-from kws_edge.corpus.noise import COLOURS, SYNTHETIC_RMS, coloured_noise
+from kws_edge.corpus.noise import COLOURS, SYNTHETIC_RMS, background_clips, coloured_noise
 from kws_edge.files import write_file
 from kws_edge.frontend import features
 from kws_edge.spec import SILENCE, AugmentationSettings
@@ -28,6 +29,7 @@ from kws_edge.verification.interpreters import candidates
 
 SEED = 0
 COLOUR_SECONDS = 60
+ALONE = 1000
 
 
 def noises(corpus: Corpus) -> dict[str, NoiseBank]:
@@ -56,14 +58,16 @@ def accuracy(bundle: Bundle, clips: Any, labels: Any) -> float:
 
 
 def table(bundle: Bundle, data: Path, ratios_db: list[float]) -> list[dict[str, Any]]:
-    """One row per noise: accuracy in percent at each signal-to-noise ratio."""
+    """One row per noise: accuracy in percent at each signal-to-noise ratio, and where nothing is spoken."""
     spec = bundle.features
     corpus = load_corpus(data, bundle.corpus, sample_rate_hz=spec.sample_rate_hz, clip_samples=spec.clip_samples)
     split = corpus.split("test")
-    spoken = split.labels != corpus.labels.index(SILENCE)
+    silence = corpus.labels.index(SILENCE)
+    spoken = split.labels != silence
     clips, labels = np.asarray(split.clips)[spoken], split.labels[spoken]
-    clean = accuracy(bundle, clips, labels)
+    clean, nothing = accuracy(bundle, clips, labels), np.zeros((1, spec.clip_samples), np.int16)
     rows: list[dict[str, Any]] = [{"noise": "none", **{f"{ratio:g} dB": clean for ratio in ratios_db}}]
+    rows[0]["alone"] = accuracy(bundle, nothing, silence)
     for name, bank in noises(corpus).items():
         row: dict[str, Any] = {"noise": name}
         for ratio in ratios_db:
@@ -78,6 +82,8 @@ def table(bundle: Bundle, data: Path, ratios_db: list[float]) -> list[dict[str, 
             )
             noisy = augment(clips, mix, bank, np.random.default_rng(SEED), spec.sample_rate_hz)
             row[f"{ratio:g} dB"] = accuracy(bundle, noisy, labels)
+        unspoken = background_clips(ALONE, spec.clip_samples, bank, np.random.default_rng(SEED))
+        row["alone"] = accuracy(bundle, unspoken, silence)
         rows.append(row)
         print(json.dumps(row), file=sys.stderr, flush=True)
     means = {key: float(np.mean([row[key] for row in rows[1:]])) for key in rows[0] if key != "noise"}

@@ -38,7 +38,8 @@ def noises(corpus: Corpus) -> dict[str, NoiseBank]:
     ends = np.cumsum(bank.lengths)
     parts = np.split(bank.samples, ends[:-1])
     names = [Path(file.name).stem for file in scan(corpus.folder).background]
-    if len(names) != len(parts):  # short recordings were joined
+    # recordings under twenty clips were joined behind the others
+    if len(names) != len(parts) or min(bank.lengths) < 2 * corpus.clip_samples:
         names = [f"background {number}" for number in range(len(parts))]
     named = {name: NoiseBank.of([part]) for name, part in zip(names, parts, strict=True)}
     rng = np.random.default_rng(SEED)
@@ -65,9 +66,8 @@ def table(bundle: Bundle, data: Path, ratios_db: list[float]) -> list[dict[str, 
     silence = corpus.labels.index(SILENCE)
     spoken = split.labels != silence
     clips, labels = np.asarray(split.clips)[spoken], split.labels[spoken]
-    clean, nothing = accuracy(bundle, clips, labels), np.zeros((1, spec.clip_samples), np.int16)
+    clean = accuracy(bundle, clips, labels)
     rows: list[dict[str, Any]] = [{"noise": "none", **{f"{ratio:g} dB": clean for ratio in ratios_db}}]
-    rows[0]["alone"] = accuracy(bundle, nothing, silence)
     for name, bank in noises(corpus).items():
         row: dict[str, Any] = {"noise": name}
         for ratio in ratios_db:
@@ -86,7 +86,7 @@ def table(bundle: Bundle, data: Path, ratios_db: list[float]) -> list[dict[str, 
         row["alone"] = accuracy(bundle, unspoken, silence)
         rows.append(row)
         print(json.dumps(row), file=sys.stderr, flush=True)
-    means = {key: float(np.mean([row[key] for row in rows[1:]])) for key in rows[0] if key != "noise"}
+    means = {key: float(np.mean([row[key] for row in rows[1:]])) for key in rows[1] if key != "noise"}
     return [*rows, {"noise": "mean of all noises", **means}]
 
 

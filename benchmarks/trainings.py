@@ -13,6 +13,7 @@ The TOML file holds the tables of `kws-edge train --config` under [base], and va
     preset = "tc_resnet8"    # as `train --preset`; instead of a table model
     teachers = ["large", "other.toml: wide"]    # variants here or in a file beside; all their seeds teach together
     exclude = true           # leave out what `kws-edge data check --write` lists
+    listed = false           # a comparison: --measured leaves it out
     seeds = [0, 1, 2]        # default: those of --seeds
 
 Bundles are kept in --work, named after file, variant and seed; teachers are trained first. A run that was interrupted
@@ -24,6 +25,7 @@ goes on where it was, and trainings that are done are not repeated. Validation a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import subprocess
@@ -67,6 +69,8 @@ class Variant:
     teachers: tuple[str, ...]
     # train without the recordings that `data check` finds spoiled
     exclude: bool
+    # --measured keeps it; what is only there to be compared with is no recommendation, whatever the testing list says
+    listed: bool
     seeds: tuple[int, ...]
 
     def bundle(self, work: Path, seed: int) -> Path:
@@ -87,7 +91,7 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
     for given in content.get("variant", []):
         if "name" not in given:
             raise SettingsError(f"{path}: a [[variant]] has no name; give it one, its bundles are named after it")
-        strangers = set(given) - {"name", "teachers", "exclude", "seeds", "preset", *TABLES}
+        strangers = set(given) - {"name", "teachers", "exclude", "listed", "seeds", "preset", *TABLES}
         if strangers:
             raise SettingsError(f"{path}: variant {given['name']!r} has an unknown key {sorted(strangers)[0]!r}")
         settings = {table: {**base.get(table, {}), **given.get(table, {})} for table in TABLES}
@@ -99,6 +103,7 @@ def read_variants(path: Path, seeds: tuple[int, ...]) -> list[Variant]:
                 preset=given.get("preset"),
                 teachers=tuple(given.get("teachers", ())),
                 exclude=bool(given.get("exclude", False)),
+                listed=bool(given.get("listed", True)),
                 seeds=tuple(given.get("seeds", seeds)),
             )
         )
@@ -130,10 +135,13 @@ def teachers_of(variant: Variant, seeds: tuple[int, ...]) -> list[Variant]:
 
 def train(variant: Variant, seed: int, seeds: tuple[int, ...], data: Path, work: Path) -> Bundle:
     """The bundle of one seed, trained now if it is not there yet, after its teachers. Raises KwsEdgeError."""
-    output = variant.bundle(work, seed)
+    output, teachers = variant.bundle(work, seed), teachers_of(variant, seeds)
     if output.exists():
         bundle = read_bundle(output)
-        if changed := departures(variant, bundle):
+        changed = departures(variant, bundle)
+        if _has_other_teachers(bundle, [each.bundle(work, own) for each in teachers for own in each.seeds]):
+            changed.append("teachers")
+        if changed:
             print(
                 f"warning: {output} was trained with other {', '.join(changed)}; remove it to train anew",
                 file=sys.stderr,
@@ -146,7 +154,7 @@ def train(variant: Variant, seed: int, seeds: tuple[int, ...], data: Path, work:
     command += ["--seed", str(seed), "--output", str(output)]
     if variant.preset:
         command += ["--preset", variant.preset]
-    for teacher in teachers_of(variant, seeds):
+    for teacher in teachers:
         for own_seed in teacher.seeds:
             command += ["--teacher", str(train(teacher, own_seed, seeds, data, work).path)]
     if variant.exclude:
@@ -175,7 +183,16 @@ def departures(variant: Variant, bundle: Bundle) -> list[str]:
         had = getattr(bundle, table)
         wanted = to_mapping(from_mapping(type(had), asked[table], source=f"{variant.source}: {variant.name}: {table}"))
         changed += [f"{table}.{key}" for key, value in wanted.items() if to_mapping(had).get(key) != value]
-    return [name for name in changed if name not in found]
+    left = [name for name in changed if name not in found]
+    return left + ["exclude"] * (bool(bundle.corpus.exclude) != variant.exclude)
+
+
+def _has_other_teachers(bundle: Bundle, teachers: list[Path]) -> bool:
+    """Whether `bundle` learned from others than `teachers`; unknown, so False, while one of these is not trained."""
+    if not all(path.exists() for path in teachers):
+        return False
+    knowledge = [hashlib.sha256(read_bundle(path).weights).hexdigest() for path in teachers]
+    return bool(knowledge != bundle.metrics.get("teachers", []))
 
 
 def _own_price(preset: str) -> PricedPreset:
@@ -253,8 +270,8 @@ def add_differences(lines: list[dict[str, Any]], base: dict[str, Any]) -> None:
 
 
 def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle, data: Path) -> Measurement | None:
-    """A row of `data` and its testing list as `kws-edge models` reads it; None for a network without a preset."""
-    if variant.preset is None or "test_int8" not in line:
+    """A row of `data` and its testing list as `kws-edge models` reads it; None for what is not to be listed there."""
+    if variant.preset is None or not variant.listed or "test_int8" not in line:
         return None
     own = _own_price(variant.preset).features
     int8 = np.array(line["test_int8"]) / 100
@@ -270,14 +287,25 @@ def measurement(variant: Variant, line: dict[str, Any], bundle: Bundle, data: Pa
         seeds=len(int8),
         training_minutes=line["training_minutes"],
         instructions_m4=line.get("instructions_per_inference"),
-        note=f"{variant.source.name}: {variant.name}; {training.epochs} + {training.qat_epochs} epochs",
+        note="; ".join(
+            (
+                f"{variant.source.name}: {variant.name}",
+                f"{training.epochs} + {training.qat_epochs} epochs",
+                *(f"taught by {teacher}" for teacher in variant.teachers),
+                *([f"synthesized voices {training.synth_share:g}"] if training.synth_share else []),
+            )
+        ),
     )
 
 
 def write_measured(path: Path, new: list[Measurement]) -> None:
-    """Put `new` into the file at `path`, in place of older ones with the same note; what stands above them stays."""
-    notes = {each.note for each in new}
-    kept = [each for each in read_measurements(path) if each.note not in notes] if path.exists() else []
+    """Put `new` into the file at `path`, in place of older ones of the same variants; what stands above them stays."""
+
+    def variant(each: Measurement) -> str:
+        return each.note.split(";")[0]
+
+    replaced = {variant(each) for each in new}
+    kept = [each for each in read_measurements(path) if variant(each) not in replaced] if path.exists() else []
     text = path.read_text() if path.exists() else ""
     header = re.split(r"^\[\[measured\]\]", text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
     entries = sorted((*kept, *new), key=lambda each: (each.preset, each.note))

@@ -73,7 +73,10 @@ def sweep(
     report = json.dumps([one.to_json() for one in results], indent=2)
     if not dry_run:
         write_file(output / "sweep.json", report)
-        points, title = sweep_points(results), "kws-edge sweep: outlined points are beaten by none in every respect"
+        points, title = (
+            sweep_points(results),
+            "kws-edge sweep: no other is as good and as cheap in every respect as an outlined one",
+        )
         write_file(output / "sweep.png", accuracy_png(points, "validation accuracy, %"))
         write_file(output / "sweep.html", accuracy_html(points, "validation accuracy, %", title))
     print(report if as_json else sweep_table(results))

@@ -1,7 +1,7 @@
 """Change training clips as rooms, microphones and people do: time, speed, level and background, a batch at a time.
 
 Everything works on whole batches and nothing on single samples, so that a batch of 100 one-second clips takes about ten
-milliseconds of one core and the thread that prepares it can run beside training.
+milliseconds of one core, some thirty with an equalizer or a room: the thread that prepares it can run beside training.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def augment(
 ) -> Samples:
     """A changed copy of `clips` int16[n, samples], with the same shape; the same `rng` state gives the same copy.
 
-    Every clip is shifted in time and changed in speed about its middle (zeros come in from outside), then heard in a
-    room and through an equalizer, if the settings name them, then gets noise from `noise` or of a synthetic colour with
-    the settings' probability at a random signal-to-noise ratio (powers over the whole clip), then a gain. The gain
-    stops where the clip would leave int16, so augmentation never clips; only noise added to a clip that is itself near
-    full scale lowers it.
+    Every clip is shifted in time and changed in speed about its middle (zeros come in from outside), then put into a
+    room and through an equalizer, if the settings ask for them: both change the voice alone. Then it gets noise from
+    `noise` or of a synthetic colour with the settings' probability at a random signal-to-noise ratio (powers over the
+    whole clip), then a gain. The gain stops where the clip would leave int16, so augmentation never clips; only noise
+    added to a clip that is itself near full scale lowers it.
     """
     count = len(clips)
     percent = round(100 * settings.speed)
@@ -136,7 +136,10 @@ def _in_rooms(clips: Float, longest_ms: float, rng: np.random.Generator, sample_
 
 
 def _equalized(clips: Float, most_db: float, rng: np.random.Generator, sample_rate_hz: int) -> Float:
-    """`clips`, each through its own zero-phase filter whose gain goes smoothly over frequency, within +-`most_db`."""
+    """`clips`, each through its own zero-phase filter whose gain goes smoothly over mel, within +-`most_db`.
+
+    The mel scale is that of the filterbank, `frontend.real_tables.mel_edges`.
+    """
     count, samples = clips.shape
     size = _transform_size(samples + sample_rate_hz // 20)
     mel = 2595 * np.log10(1 + np.fft.rfftfreq(size, 1 / sample_rate_hz) / 700)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from kws_edge.sweep.catalogue import Entry
 from kws_edge.sweep.search import Result
 from kws_edge.sweep.tables import described
 
-_COSTS = (("weight_bytes", "weights, bytes"), ("ram_bytes", "RAM, bytes"), ("macs", "multiply-accumulates"))
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COSTS = (
+    ("weight_bytes", "weights, bytes"),
+    ("ram_bytes", "RAM of the network, bytes"),
+    ("macs", "multiply-accumulates"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def catalogue_points(entries: Sequence[Entry]) -> list[Point]:
         if measured is None:
             continue
         costs = {cost: getattr(price, cost) for cost, _ in _COSTS if getattr(price, cost) is not None}
-        told = (price.preset, f"{measured.data}, {measured.seeds} seeds", measured.note, _told(costs))
+        told = (price.preset, f"{measured.data}; trainings: {measured.seeds}", measured.note, _told(costs))
         point = Point(price.arch, measured.int8_accuracy, costs, told, label=price.preset)
         if price.preset not in best or best[price.preset].accuracy < point.accuracy:
             best[price.preset] = point
@@ -64,6 +73,14 @@ def accuracy_png(points: Sequence[Point], ordinate: str) -> bytes:
 
     `ordinate` says which accuracy it is. Needs matplotlib.
     """
+    stream = io.BytesIO()
+    # without metadata, so that the same points give the same file
+    accuracy_figure(points, ordinate).savefig(stream, format="png", dpi=110, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def accuracy_figure(points: Sequence[Point], ordinate: str) -> Figure:
+    """What `accuracy_png` draws."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
@@ -73,29 +90,56 @@ def accuracy_png(points: Sequence[Point], ordinate: str) -> bytes:
     for axes, (cost, label) in zip(panels, _COSTS, strict=True):
         for family, group in _families(points, cost).items():
             axes.plot([p.costs[cost] for p in group], [100 * p.accuracy for p in group], "o", label=family, alpha=0.8)
-        # neighbours' names go above and below in turn
-        for number, point in enumerate(sorted((p for p in points if cost in p.costs), key=lambda p: p.accuracy)):
-            place = (point.costs[cost], 100 * point.accuracy)
-            axes.annotate(point.label, place, (4, 4 if number % 2 else -9), textcoords="offset points", fontsize=7)
         front = _front(points, cost)
         axes.step([c for c, _ in front], [100 * a for _, a in front], where="post", color="black", linewidth=1)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(axis="x", labelsize=8)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-        axes.margins(x=0.15)
-        if named:  # names want room, and good networks lie close together: a point of error counts by its part of all
-            axes.set_yscale("function", functions=(lambda y: -np.log(101 - y), lambda z: 101 - np.exp(-z)))
+        if named:
+            _name(axes, points, cost)
     panels[0].set_ylabel(ordinate)
     if points and not named:
         panels[0].legend()
-    stream = io.BytesIO()
-    # without metadata, so that the same points give the same file
-    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
-    return stream.getvalue()
+    return figure
+
+
+def _name(axes: Axes, points: Sequence[Point], cost: str) -> None:
+    """Write the points' names beside them, on a scale on which the good ones, which lie close together, have room."""
+    here = [point for point in points if cost in point.costs]
+    if not here:
+        return
+    # the same part of the remaining error is the same length
+    axes.set_yscale(
+        "function", functions=(lambda y: -np.log(np.maximum(101 - y, 1e-3)), lambda z: 101 - np.exp(-np.asarray(z)))
+    )
+    reached = [100 * point.accuracy for point in points]
+    axes.set_ylim(min(reached) - 2, min(100.5, max(reached) + 0.3))
+    axes.margins(x=0.2)
+    places = axes.transData.transform([(point.costs[cost], 100 * point.accuracy) for point in here])
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places]  # pixels: left, lower, right and upper edge
+    for (x, y), point in sorted(zip(places, here, strict=True), key=lambda one: float(one[0][1])):
+        width, height = 6 * len(point.label), 12
+        corners = [(x + 5, y - 14), (x + 5, y + 4), (x - 5 - width, y + 4), (x - 5 - width, y - 14)]
+        boxes = [(left, lower, left + width, lower + height) for left, lower in corners]
+        best = min(boxes, key=lambda box: sum(_overlap(box, other) for other in taken))
+        taken.append(best)
+        axes.annotate(
+            point.label,
+            (point.costs[cost], 100 * point.accuracy),
+            ((best[0] - x) * 0.72, (best[1] - y) * 0.72),  # points, of which an inch has 72, and 100 pixels
+            textcoords="offset points",
+            fontsize=8,
+        )
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Area that two boxes share, each left, lower, right and upper edge."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, width) * max(0.0, height)
 
 
 def accuracy_html(points: Sequence[Point], ordinate: str, title: str) -> str:

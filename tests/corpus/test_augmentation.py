@@ -195,7 +195,7 @@ def test_one_seed_gives_one_result_and_the_source_is_left_alone() -> None:
     speed=st.floats(0, 0.49),
     probability=st.floats(0, 1),
     equalizer=st.floats(0, 60),
-    room=st.sampled_from([0.0, 10.0, 333.3]),
+    room=st.sampled_from([0.0, 50.0, 333.3]),
     rate=st.sampled_from([4000, 8000, 16000]),
     fill=st.sampled_from([0, 1, 32767, -32768]),
 )

@@ -73,7 +73,7 @@ def test_settings_come_back_from_toml(name, tmp_path):
         (AugmentationSettings, "gain_db = inf", "gain_db = inf; use 0 to 200"),
         (AugmentationSettings, "gain_db = nan", "gain_db = nan"),
         (AugmentationSettings, "equalizer_db = nan", "equalizer_db = nan; use 0 to 60"),
-        (AugmentationSettings, "reverberation_ms = 5", "reverberation_ms = 5.0; use 0, or 10 to 2000"),
+        (AugmentationSettings, "reverberation_ms = 5", "reverberation_ms = 5.0; use 0, or 50 to 2000"),
         (TrainingSettings, "epochs = 0", "epochs"),
         (TrainingSettings, "seed = -1", "seed"),
         (DetectionSettings, "threshold = 1.5", "threshold"),

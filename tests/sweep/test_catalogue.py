@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from kws_edge.cli import main
@@ -23,7 +24,7 @@ from kws_edge.sweep.catalogue import (
     read_measurements,
     read_prices,
 )
-from kws_edge.sweep.plots import catalogue_points
+from kws_edge.sweep.plots import Point, accuracy_figure, accuracy_png, catalogue_points
 from kws_edge.sweep.tables import catalogue_table
 
 PUBLISHED = {
@@ -154,6 +155,23 @@ def test_a_picture_shows_each_measured_preset_once_at_its_best(prices):
     ]
     assert "ram_bytes" in points[0].costs and "ram_bytes" not in points[1].costs
     assert "ds_cnn-S at 0.91" in points[0].told
+
+
+@pytest.mark.parametrize("accuracies", [(0.965,), (0.97, 0.97), (1.0, 0.0), (0.5,)])
+@pytest.mark.filterwarnings("error")
+def test_a_picture_of_whatever_was_reached_shows_all_its_points(accuracies, package):
+    package("matplotlib", "pip install 'kws-edge[train]'")
+    points = [
+        Point("a", accuracy, {"weight_bytes": 1000 * (1 + n), "ram_bytes": 2000, "macs": 3}, (), label=f"a{n}")
+        for n, accuracy in enumerate(accuracies)
+    ]
+    figure = accuracy_figure(points, "int8 accuracy, %")
+    for axes in figure.axes:
+        below, above = axes.get_ylim()
+        assert all(below < 100 * accuracy < above for accuracy in accuracies)
+        assert sorted(text.get_text() for text in axes.texts) == [point.label for point in points]
+        assert np.isfinite(axes.transData.transform([text.xy for text in axes.texts])).all()
+    assert accuracy_png(points, "int8 accuracy, %").startswith(b"\x89PNG")
 
 
 def test_the_command_draws_what_is_measured_and_refuses_what_it_cannot(tmp_path, monkeypatch, capsys, package):

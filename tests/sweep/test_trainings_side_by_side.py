@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,7 +86,7 @@ def test_a_bundle_of_other_settings_than_its_variant_has_now_is_told(trainings, 
     trained = SimpleNamespace(
         arch="ds_resnet",
         features=spec.normalized((0.5,) * 20, (2.0,) * 20),
-        corpus=CorpusSettings(exclude=("yes/spoilt.wav",)),
+        corpus=CorpusSettings(),
         augmentation=AugmentationSettings(),
         training=TrainingSettings(epochs=12, seed=3),
         model=ModelSettings(arch=preset.arch, options=preset.options),
@@ -102,6 +103,37 @@ def test_a_bundle_of_other_settings_than_its_variant_has_now_is_told(trainings, 
         "training.epochs",
         "model.options",
     ]
+    path.write_text(text + "exclude = true\n")
+    (variant,) = trainings.read_variants(path, (0,))
+    assert trainings.departures(variant, trained) == ["exclude"]
+
+
+def test_a_bundle_of_other_teachers_is_told(trainings, tmp_path, trained_bundle, capsys):
+    path = tmp_path / "some.toml"
+    path.write_text('[[variant]]\nname = "a"\n[[variant]]\nname = "b"\nteachers = ["a"]\nseeds = [0]\n')
+    _, taught = trainings.read_variants(path, (0,))
+    for name in ("a-0", "b-0"):
+        shutil.copytree(trained_bundle.path, tmp_path / "some" / name)
+    trainings.train(taught, 0, (0,), tmp_path, tmp_path)
+    assert "teachers" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "some" / "a-0")  # who would have taught it is not there to be compared
+    trainings.train(taught, 0, (0,), tmp_path, tmp_path)
+    assert "teachers" not in capsys.readouterr().err
+
+
+def test_what_is_there_to_be_compared_with_is_not_listed(trainings, tmp_path, trained_bundle):
+    path = tmp_path / "some.toml"
+    path.write_text(
+        '[[variant]]\nname = "a"\npreset = "ds_cnn-S"\nteachers = ["b"]\n'
+        '[[variant]]\nname = "b"\npreset = "ds_cnn-S"\nlisted = false\n'
+    )
+    first, second = trainings.read_variants(path, (0,))
+    line = {"test_int8": [90.0, 91.0], "test_float_mean": 92.0, "training_minutes": 1.5}
+    listed = trainings.measurement(first, line, trained_bundle, tmp_path)
+    epochs = f"{trained_bundle.training.epochs} + {trained_bundle.training.qat_epochs} epochs"
+    assert listed.note.startswith(f"some.toml: a; {epochs}; taught by b")
+    assert (listed.int8_accuracy, listed.int8_deviation, listed.seeds) == (0.905, 0.0071, 2)
+    assert trainings.measurement(second, line, trained_bundle, tmp_path) is None
 
 
 def measured(preset, note):
@@ -119,6 +151,8 @@ def test_measurements_take_the_place_of_their_older_ones_alone(header, trainings
     assert [each.note for each in read_measurements(path)] == ["x", "first", "second"]
     trainings.write_measured(path, [measured("b", "first")])
     assert path.read_text() == text
+    trainings.write_measured(path, [measured("b", "first; for longer")])
+    assert [each.note for each in read_measurements(path)] == ["x", "first; for longer", "second"]
 
 
 @pytest.mark.parametrize("file", sorted((BENCHMARKS / "trainings").glob("*.toml")), ids=lambda path: path.name)

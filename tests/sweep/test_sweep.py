@@ -57,6 +57,9 @@ batch_size = 20
 """
 
 
+SWEEPS = Path(__file__).parents[2] / "benchmarks" / "sweeps"
+
+
 def result(name, accuracy, weight_bytes, ram_bytes=100, dropped=None):
     price = Price(parameters=1, macs=1000, file_bytes=1, weight_bytes=weight_bytes, ram_bytes=ram_bytes)
     return Result(
@@ -93,6 +96,15 @@ def test_the_front_is_what_nothing_beats_in_every_respect():
 def test_halving_keeps_the_best_third():
     results = {name: result(name, accuracy, 1) for name, accuracy in zip("abcdefg", (1, 7, 3, 6, 2, 5, 4), strict=True)}
     assert survivors(results) == ["b", "d", "f"]
+
+
+@pytest.mark.parametrize("file", sorted(SWEEPS.glob("*.toml")), ids=lambda path: path.name)
+def test_our_own_sweeps_offer_candidates_of_their_own(file):
+    settings = read_sweep(file)
+    candidates = settings.candidates()
+    assert len({one.name for one in candidates}) == len(candidates) > 9
+    assert len({FeatureSpec(**one.features).sha256() for one in candidates}) > 1
+    assert settings.training.epochs % 9 == 0, "halving trains for a ninth of them"
 
 
 def test_a_network_of_ones_own_is_priced_anew_when_its_file_is_edited(tmp_path, package):

@@ -32,7 +32,7 @@ from kws_edge.files import write_file
 from kws_edge.frontend import features
 from kws_edge.models import build_model, preset_features
 from kws_edge.models.blocks import EPSILON, MOMENTUM, Convolution, Gate
-from kws_edge.settings import from_mapping
+from kws_edge.settings import from_mapping, read_toml
 from kws_edge.spec import AugmentationSettings, CorpusSettings, FeatureSpec, ModelSettings, TrainingSettings
 from kws_edge.training.feed import Feed, column_statistics
 from kws_edge.training.phase import EpochReport, Phase
@@ -40,7 +40,7 @@ from kws_edge.training.state import TrainingState
 
 # groups of frequencies that are normalised apart, the paper's S
 SUB_BANDS = 5
-AUGMENTATION = AugmentationSettings(noise_probability=0.6, snr_low_db=5.0)
+RECIPE = Path(__file__).parent / "trainings" / "families.toml"
 
 
 class SparkNetConvolution(Convolution):
@@ -122,6 +122,9 @@ def accuracy(name: str, seed: int, epochs: int, data: Path, work: Path) -> float
     preset, family, words = FORMS[name]
     spec = from_mapping(FeatureSpec, preset_features(family, preset), source=preset)
     settings = TrainingSettings(epochs=epochs, seed=seed)
+    augmentation = from_mapping(
+        AugmentationSettings, read_toml(RECIPE)["base"]["augmentation"], source=f"{RECIPE} [base.augmentation]"
+    )
     corpus = load_corpus(data, CorpusSettings(), sample_rate_hz=spec.sample_rate_hz, clip_samples=spec.clip_samples)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
@@ -130,7 +133,7 @@ def accuracy(name: str, seed: int, epochs: int, data: Path, work: Path) -> float
         corpus.split("train"),
         corpus.noise("train"),
         spec,
-        AUGMENTATION,
+        augmentation,
         batch_size=settings.batch_size,
         class_balance=settings.class_balance,
         seed=seed,

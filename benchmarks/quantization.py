@@ -44,6 +44,7 @@ from kws_edge.models.blocks import Convolution, InputQuantizer, Pool
 from kws_edge.models.network import load_weights
 from kws_edge.runtime import open_interpreter
 from kws_edge.runtime.protocol import Values
+from kws_edge.spec import SILENCE
 from kws_edge.tflite_file import summarize
 from kws_edge.training.feed import Feed
 from kws_edge.training.phase import Phase
@@ -111,6 +112,7 @@ class Comparison:
             batch_size=self.settings.batch_size,
             class_balance=self.settings.class_balance,
             seed=self.settings.seed,
+            silence=corpus.labels.index(SILENCE),
         )
 
     def network(self, form: Any) -> Any:

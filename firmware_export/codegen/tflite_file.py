@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ MOST_ITEMS = 2000  # operators or tensors; this field's networks have tens
 MOST_ELEMENTS = 1 << 22  # of all tensors; a microcontroller has fewer bytes than that
 MOST_AXES = 6
 
-_DTYPES = {schema.TensorType.INT8: "int8", schema.TensorType.INT32: "int32"}
+_DTYPES: dict[int, Literal["int8", "int32"]] = {schema.TensorType.INT8: "int8", schema.TensorType.INT32: "int32"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _tensor(model: Any, tensor: Any, index: int) -> RawTensor:
             index=index,
             name=name,
             shape=shape,
-            dtype=dtype,  # type: ignore[arg-type]  # one of the two literals
+            dtype=dtype,
             quantization=_quantization(tensor, index, shape),
             data=_data(model, tensor, index, shape, np.dtype(dtype)),
         )

@@ -60,7 +60,7 @@ def models(
                 raise DependencyError(f"--price needs {module}: pip install 'kws-edge[train]'")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with without_native_notices():
-            import tensorflow  # noqa: F401  # says on import which GPU it lacks
+            importlib.import_module("tensorflow")  # says on import which GPU it lacks
         old = read_prices(write) if write is not None and write.exists() else ()
         with progress_bar("pricing") as progress:
             prices = price_all(names or (), progress)

@@ -55,7 +55,7 @@ def run_on_stream(bundle: Bundle, stream: Stream, *, with_firmware: bool) -> Str
     if with_firmware and shutil.which("gcc") is not None:
         try:
             firmware = firmware_of(bundle, "aot")
-            firmware.network  # noqa: B018  # raises what the engine does not compute
+            _ = firmware.network  # raises what the engine does not compute
         except ExportError as error:
             print(f"warning: no firmware beside Python: {error}", file=sys.stderr)
             firmware = None

@@ -56,7 +56,7 @@ def sweep(
         surroundings_of(settings, data)  # a wrong folder or teacher is found now, not when everything is priced
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_native_notices():
-        import tensorflow  # noqa: F401  # says on import which GPU it lacks
+        importlib.import_module("tensorflow")  # says on import which GPU it lacks
     from kws_edge.sweep.plots import accuracy_html, accuracy_png, sweep_points
     from kws_edge.sweep.runner import Runner
     from kws_edge.sweep.search import search, untrained
